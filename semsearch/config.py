@@ -1,0 +1,60 @@
+"""What an operator can set: the environment (`SEMSEARCH_*`) and recipes (TOML); read when called, never at import.
+
+Values are checked here; turning pydantic's ValidationError into a message is the caller's.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_MODEL = "all-MiniLM-L6-v2"
+
+
+class Settings(BaseSettings):
+    """The environment of the command line and of the service."""
+
+    model_config = SettingsConfigDict(env_prefix="SEMSEARCH_", frozen=True)
+
+    indexes: Path = Field(Path("indexes"), description="the folder that holds the collections")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", description="where models run; auto takes cuda, then mps, then cpu"
+    )
+    max_document_bytes: int = Field(10_000_000, ge=1, description="larger documents are refused when they are read")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FilesSource(_Strict):
+    """Files and folders; relative paths start at the recipe's folder."""
+
+    type: Literal["files"]
+    paths: Annotated[list[str], Field(min_length=1)]
+
+
+class PythonDocsSource(_Strict):
+    """The docstrings of the standard library of the Python that runs this."""
+
+    type: Literal["python-docs"]
+
+
+Source = Annotated[FilesSource | PythonDocsSource, Field(discriminator="type")]
+
+
+class Recipe(_Strict):
+    """What `semsearch build` makes a collection from."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    model: str = DEFAULT_MODEL
+    sources: Annotated[list[Source], Field(min_length=1)]
+
+    @classmethod
+    def read(cls, path: Path) -> "Recipe":
+        """Read a recipe; raises OSError, tomllib.TOMLDecodeError or pydantic.ValidationError."""
+        with path.open("rb") as file:
+            values = tomllib.load(file)
+        return cls.model_validate({"name": path.stem, **values})

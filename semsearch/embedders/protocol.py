@@ -1,0 +1,38 @@
+"""What every embedder offers; the models themselves are in the modules beside this one."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from semsearch.types import Vectors
+
+
+class Embedder(Protocol):
+    """A text model.
+
+    Documents and queries have a method each, because models with prompts treat them differently.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name it was asked for by, for people; the fingerprint is what counts."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the content (weights, tokenizer, pooling, prompts, max_tokens, dim), wherever it was loaded from."""
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens that the model reads, its special tokens included."""
+
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        """Embed texts to be found: (n,) to (n, dim)."""
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """Embed texts to search with: (n,) to (n, dim)."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text as the model sees it before it truncates, special tokens included."""

@@ -1,0 +1,190 @@
+"""The one place that writes, syncs, renames and unlinks files; it does not know what the bytes mean.
+
+A file is published under a name that nobody used before: written to `tmp/`, its length checked, synced, renamed, and
+the directory synced. Whoever publishes commits the manifest row afterwards, so that a crash in between leaves a file
+that nothing refers to, which `sweep` removes.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+_failpoints: dict[str, Callable[[], None]] = {}
+
+
+def failpoint(name: str) -> None:
+    """Do nothing, unless a test has armed this name."""
+    if _failpoints and name in _failpoints:
+        _failpoints[name]()
+
+
+@contextlib.contextmanager
+def armed(name: str, action: Callable[[], None]) -> Iterator[None]:
+    """Run `action` whenever `failpoint(name)` is passed, for fault tests."""
+    _failpoints[name] = action
+    try:
+        yield
+    finally:
+        del _failpoints[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A file that is on disk for good: its name, size in bytes and SHA-256."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+class _HashingFile:
+    """A binary file that counts and hashes what passes through `write`."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._hash, self.bytes = file, hashlib.sha256(), 0
+
+    def write(self, data: bytes) -> int:
+        self._hash.update(data)
+        self._file.write(data)
+        self.bytes += len(data)
+        return len(data)
+
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+
+def publish(root: Path, name: str, write: Callable[[Callable[[bytes], int]], None]) -> Published:
+    """Publish `root/name` with what `write` gives to the function it is handed.
+
+    Raises:
+        FileExistsError: the name is taken; published files are never overwritten.
+        OSError: the disk refused; nothing is left under `name`.
+    """
+    target, temporary = root / name, root / "tmp" / f"{name.replace('/', '-')}.tmp"
+    make_directory(target.parent)
+    make_directory(temporary.parent)
+    if target.exists():
+        raise FileExistsError(f"{target} exists already, and published files are never overwritten")
+    try:
+        with temporary.open("wb") as file:
+            hashing = _HashingFile(file)
+            write(hashing.write)
+            file.flush()
+            _check_length(file, hashing.bytes)
+            failpoint("publish.written")
+            os.fsync(file.fileno())
+        failpoint("publish.fsynced")
+        temporary.rename(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    failpoint("publish.renamed")
+    sync_directory(target.parent)
+    failpoint("publish.dirsynced")
+    return Published(name, hashing.bytes, hashing.sha256())
+
+
+def _check_length(file: BinaryIO, expected: int) -> None:
+    found = os.fstat(file.fileno()).st_size
+    if found != expected:
+        raise OSError(f"{file.name} has {found} bytes on disk and {expected} were written to it")
+
+
+def adopt(temporary: Path, target: Path) -> None:
+    """Give a finished and closed file its final name; raises FileExistsError if the name is taken."""
+    if target.exists():
+        raise FileExistsError(f"{target} exists already")
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    temporary.rename(target)
+    sync_directory(target.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Make renames and unlinks inside `path` durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_directory(path: Path) -> None:
+    """Create a directory readable by its owner only, with its parents; an existing one is left as it is."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def sweep(root: Path, folders: Collection[str], keep: Collection[str]) -> list[str]:
+    """Unlink the files in these folders of `root` whose names are not in `keep`; only the writer may call this."""
+    removed = []
+    for folder in folders:
+        for path in sorted((root / folder).glob("*")):
+            name = f"{folder}/{path.name}"
+            if name not in keep and path.is_file():
+                path.unlink()
+                removed.append(name)
+    return removed
+
+
+def remove_tree(root: Path, files: Collection[str], folders: Collection[str]) -> list[Path]:
+    """Remove these files and folders of `root`, then `root` if nothing else is in it; returns what was left alone."""
+    for folder in folders:
+        for path in sorted((root / folder).glob("*")):
+            path.unlink()
+        with contextlib.suppress(FileNotFoundError):
+            (root / folder).rmdir()
+    for file in files:
+        (root / file).unlink(missing_ok=True)
+    left = sorted(root.iterdir())
+    if not left:
+        root.rmdir()
+        sync_directory(root.parent)
+    return left
+
+
+def size_on_disk(root: Path) -> int:
+    """Bytes of all files below `root`; files that vanish meanwhile count nothing."""
+    total = 0
+    for path in root.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.is_file():
+                total += path.stat().st_size
+    return total
+
+
+class FileLock:
+    """An advisory lock (flock) that ends with the process; the file's text only tells people who holds it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    @property
+    def held(self) -> bool:
+        return self._descriptor is not None
+
+    def acquire(self, holder: str) -> None:
+        """Take the lock at once or raise BlockingIOError, whose message is the present holder's text."""
+        if self.held:
+            return
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            text = os.read(descriptor, 200).decode("utf-8", "replace").strip()
+            os.close(descriptor)
+            raise BlockingIOError(text or "another process") from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, holder.encode(), 0)
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Give the lock back; the file stays, since unlinking it would let two writers in."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

@@ -1,0 +1,1 @@
+"""Vectors and FAISS; no text and no SQL here."""

@@ -1,0 +1,1 @@
+"""The write path: files to documents, documents to chunks and vectors, vectors to an index."""

@@ -1,0 +1,246 @@
+"""The words of semsearch as data: documents, chunks, hits, reports; nothing here does any I/O."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Vectors: TypeAlias = npt.NDArray[np.float32]  # (n, dim), C-contiguous
+StoredVectors: TypeAlias = npt.NDArray[np.float16]  # (n, dim), normalised, then rounded once
+Scores: TypeAlias = npt.NDArray[np.float64]  # (n, k), cosines in [-1, 1] rounded to 6 decimals
+Ids: TypeAlias = npt.NDArray[np.int64]  # chunk ids
+Metadata: TypeAlias = dict[str, Any]  # a JSON object
+Filter: TypeAlias = Mapping[str, Any]  # {"year": {"$gte": 2020}}, see docs/filters.md
+
+
+class SearchMode(StrEnum):
+    """How a query is matched."""
+
+    SEMANTIC = "semantic"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One item of the user's, under the user's own id.
+
+    Attributes:
+        id: 1 to 1,024 characters.
+        text: what is cut into chunks; offsets of chunks and hits count its Unicode code points.
+        metadata: a JSON object for filters; keys have no dots (a filter's dots descend into nested objects).
+        title: embedded in front of every chunk.
+        source: where the document came from, for people.
+        vector: only for collections without a model: the document's one vector, shape (dim,).
+    """
+
+    id: str
+    text: str
+    metadata: Metadata = field(default_factory=dict)
+    title: str | None = None
+    source: str | None = None
+    vector: npt.ArrayLike | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a document before it is stored: `text[start:end]`, with its place as far as it is known."""
+
+    start: int
+    end: int
+    heading: str | None = None
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """An embedded unit: `document.text[start:end] == text`, to the character."""
+
+    id: int
+    document_id: str
+    start: int
+    end: int
+    text: str
+    heading: str | None
+    page: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One ranked result: a chunk with its score (cosine, higher is better) and its document's own data."""
+
+    rank: int
+    score: float
+    document_id: str
+    chunk_id: int
+    start: int
+    end: int
+    page: int | None
+    heading: str | None
+    text: str
+    title: str | None
+    metadata: Metadata
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a search did and what it cost.
+
+    Attributes:
+        path: `exact` or `ivf`: how the vectors were searched.
+        scanned: vectors whose score was computed.
+        nprobe: inverted lists visited, `None` on the exact path.
+        matches: chunks that the filter allows, `None` without a filter.
+        milliseconds: wall time of each stage, in the order in which they ran.
+    """
+
+    path: str
+    scanned: int
+    nprobe: int | None
+    matches: int | None
+    milliseconds: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The hits of one query, best first; ties are in the order in which the chunks were added."""
+
+    query: str | None
+    mode: SearchMode
+    hits: tuple[Hit, ...]
+    profile: Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """What the number in front of a block of a context refers to."""
+
+    number: int
+    document_id: str
+    chunk_id: int
+    start: int
+    end: int
+    score: float
+    title: str | None
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Hits as one text for a language model; `tokens` never exceeds the budget, `omitted` hits did not fit."""
+
+    text: str
+    citations: tuple[Citation, ...]
+    tokens: int
+    token_budget: int
+    omitted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A document that could not be read or stored, and why; `where` is its source, with a line number if there is one."""
+
+    where: str
+    reason: str
+    document_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddReport:
+    """What `add` did with each document.
+
+    Attributes:
+        added, updated, skipped: documents that are new; whose text, title or metadata changed; that were there already.
+        failed: one entry a document that was refused; all others are stored.
+        chunks: chunks embedded (or taken with their own vector) in this call.
+        truncated: chunks whose embedded text was longer than the model reads; 0 unless one character exceeds the model.
+        replaced: characters that cannot be stored (NUL, lone surrogates), each replaced by U+FFFD.
+    """
+
+    added: int = 0
+    updated: int = 0
+    skipped: int = 0
+    failed: tuple[Failure, ...] = ()
+    chunks: int = 0
+    truncated: int = 0
+    replaced: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The state of an `add` after a commit: documents read, of which everything valid is now durable, and chunks embedded."""
+
+    documents: int
+    chunks: int
+
+
+ProgressCallback: TypeAlias = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveReport:
+    """How many documents `remove` removed, and which of the ids it was given are not there."""
+
+    removed: int
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentSummary:
+    """A document as `list` shows it: everything but its text."""
+
+    id: str
+    title: str | None
+    source: str | None
+    metadata: Metadata
+    characters: int
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some documents in the order in which they were added; `cursor` continues after them, `None` at the end."""
+
+    documents: tuple[DocumentSummary, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexInfo:
+    """The FAISS payload that serves approximate search.
+
+    Attributes:
+        rows: vectors in it; rows added since are in the tail, which is scanned exactly.
+        nlist: number of inverted lists.
+        curve: (nprobe, knn_recall@10) as measured on the collection's own vectors when it was built.
+        bytes: size on disk.
+    """
+
+    rows: int
+    nlist: int
+    curve: tuple[tuple[int, float], ...]
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInfo:
+    """What `info` tells; `degraded` says why searches are exact although there should be an index."""
+
+    name: str
+    path: str
+    documents: int
+    chunks: int
+    tail: int
+    tombstones: int
+    model: str | None
+    fingerprint: str | None
+    dim: int
+    max_tokens: int | None
+    device: str | None
+    index: IndexInfo | None
+    degraded: str | None
+    bytes: int
+    format: int
+    created: str
