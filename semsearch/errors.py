@@ -114,7 +114,7 @@ class DuplicateDocumentError(ConflictError):
 
     def __init__(self, document_id: str) -> None:
         super().__init__(
-            f"the id {document_id!r} occurs twice in this call; the first one was kept: give each document an id of its own"
+            f"the id {document_id!r} occurs twice in this call; the first one was kept: give each its own id"
         )
         self.document_id = document_id
 
@@ -152,6 +152,6 @@ class StoreFullError(StoreError):
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"no space is left for {path}; everything acknowledged so far is kept: free some space and run the same command again"
+            f"no space is left for {path}; everything acknowledged so far is kept: free some and run the same again"
         )
         self.path = path

@@ -105,6 +105,11 @@ def adopt(temporary: Path, target: Path) -> None:
     sync_directory(target.parent)
 
 
+def discard(path: Path) -> None:
+    """Unlink a file that nothing refers to, if it is there."""
+    path.unlink(missing_ok=True)
+
+
 def sync_directory(path: Path) -> None:
     """Make renames and unlinks inside `path` durable."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

@@ -140,7 +140,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A document that could not be read or stored, and why; `where` is its source, with a line number if there is one."""
+    """A document that could not be read or stored, and why; `where` is its source, with the line if known."""
 
     where: str
     reason: str
@@ -170,7 +170,7 @@ class AddReport:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The state of an `add` after a commit: documents read, of which everything valid is now durable, and chunks embedded."""
+    """The state of an `add` after a commit: documents read, all valid ones of them durable, and chunks embedded."""
 
     documents: int
     chunks: int

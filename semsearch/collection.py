@@ -1,0 +1,364 @@
+"""Collection: the one object that users hold; it wires store, model, ingest, index and search, and does none of it."""
+
+import base64
+import binascii
+import contextlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+
+import numpy.typing as npt
+
+from semsearch import files
+from semsearch.config import DEFAULT_MODEL
+from semsearch.embedders.pinned import PinnedEmbedder, load_embedder
+from semsearch.embedders.protocol import Embedder
+from semsearch.errors import (
+    CollectionNotFoundError,
+    EmbedderMismatchError,
+    EmptyQueryError,
+    InvalidRequestError,
+)
+from semsearch.index.vectors import as_vector, as_vectors
+from semsearch.ingest.indexing import index_if_needed
+from semsearch.ingest.pipeline import add_documents
+from semsearch.search.context import build_context
+from semsearch.search.profile import Stopwatch
+from semsearch.search.semantic import search_semantic
+from semsearch.search.snapshot import SnapshotCache
+from semsearch.store.documents import DATABASE, LOCK, DocumentStore, take_lock
+from semsearch.store.filters import parse_filter
+from semsearch.store.migrations import FORMAT
+from semsearch.store.records import CollectionSpec, ManifestFile
+from semsearch.types import (
+    AddReport,
+    CollectionInfo,
+    Context,
+    Document,
+    Failure,
+    Filter,
+    IndexInfo,
+    Page,
+    ProgressCallback,
+    RemoveReport,
+    SearchMode,
+    SearchResult,
+    Vectors,
+)
+
+_FOLDERS = ("vectors", "faiss", "latents", "quarantine", "tmp")
+_FILES = (f"{DATABASE}-wal", f"{DATABASE}-shm", DATABASE, LOCK)  # removed in this order: the lock at the very end
+
+
+class Collection:
+    """One searchable set of documents in one directory.
+
+    Threads may share an instance. Of several processes, one may write (the write lock is taken at the first write and
+    kept until `close`), and any number may read meanwhile. Usable as a context manager.
+    """
+
+    def __init__(self, store: DocumentStore, embedder: PinnedEmbedder) -> None:
+        """Use `create` or `open` instead."""
+        self._store, self._embedder = store, embedder
+        self._snapshots = SnapshotCache(store)
+
+    # --- from nothing to an object, and back
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        *,
+        model: str | Embedder | None = None,
+        dim: int | None = None,
+        device: str = "auto",
+    ) -> "Collection":
+        """Make an empty collection.
+
+        Args:
+            path: its directory, which must not exist or be empty.
+            model: a sentence-transformers name or folder, or an Embedder; all-MiniLM-L6-v2 if nothing is said.
+            dim: instead of a model: the length of the vectors that documents and queries will bring.
+            device: where the model runs: auto, cpu, cuda or mps.
+
+        Raises:
+            CollectionExistsError: something is there already.
+            InvalidRequestError: both a model and a dim, or dim < 1.
+            ModelError, MissingDependencyError: the model cannot be had.
+        """
+        if dim is None:
+            embedder = load_embedder(model or DEFAULT_MODEL, device)
+            spec = CollectionSpec(embedder.dim, embedder.name, embedder.fingerprint, "float32", embedder.max_tokens)
+            model = embedder
+        elif model is not None:
+            raise InvalidRequestError("a collection has either a model, or a dim for vectors that are brought along")
+        elif dim < 1:
+            raise InvalidRequestError(f"dim is {dim}; vectors have at least 1 number")
+        else:
+            spec = CollectionSpec(dim)
+        store = DocumentStore.create(Path(path), spec)
+        return cls(store, PinnedEmbedder(store.root, spec.fingerprint, model, device))
+
+    @classmethod
+    def open(cls, path: str | Path, *, model: str | Embedder | None = None, device: str = "auto") -> "Collection":
+        """Open what is there; the model is loaded when a text first has to be embedded.
+
+        Args:
+            path: the collection's directory.
+            model: where to find the collection's model, if not under the name that it was created with.
+            device: where the model runs: auto, cpu, cuda or mps.
+
+        Raises:
+            CollectionNotFoundError, CorruptStoreError, FormatVersionError
+            EmbedderMismatchError: `model` is an Embedder and not the one that made the vectors.
+        """
+        store = DocumentStore.open(Path(path))
+        if model is not None and store.spec.model is None:
+            raise EmbedderMismatchError(f"{path} has no model: its documents and queries bring their own vectors")
+        return cls(store, PinnedEmbedder(store.root, store.spec.fingerprint, model or store.spec.model, device))
+
+    @staticmethod
+    def drop(path: str | Path) -> list[Path]:
+        """Delete the collection at a path, a damaged one too; returns the files there that are not part of it.
+
+        Raises:
+            CollectionNotFoundError: there is none.
+            CollectionLockedError: another process is writing to it.
+        """
+        root = Path(path)
+        if not (root / DATABASE).is_file():
+            raise CollectionNotFoundError(root)
+        lock = files.FileLock(root / LOCK)
+        take_lock(lock, root)
+        try:
+            return files.remove_tree(root, _FILES, _FOLDERS)
+        finally:
+            lock.release()
+
+    def close(self) -> None:
+        """Give back connections and the write lock; the object cannot be used afterwards."""
+        self._store.close()
+
+    def __enter__(self) -> "Collection":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- writing
+
+    def add(self, documents: Iterable[Document | Failure], *, progress: ProgressCallback | None = None) -> AddReport:
+        """Insert or replace documents by id, durably; unchanged ones are skipped without embedding them.
+
+        Every document is stored as a whole or not at all, and one that is refused is in the report's `failed`, and
+        stops no other. New metadata alone is stored without embedding anything. A large collection gets its index, or
+        a new one, before this returns.
+
+        Args:
+            documents: read once, in batches; what a reader failed at (`Failure`) is passed on into the report.
+            progress: called after each commit, with what is durable by then.
+
+        Raises:
+            CollectionLockedError: another process is writing to the collection.
+            EmbedderMismatchError: the model under the collection's name is no longer the one that made its vectors.
+            StoreFullError: the disk is full; what was reported to `progress` is kept.
+        """
+        embedder = None if self._store.spec.model is None else self._embedder.get()
+        report = add_documents(self._store, embedder, documents, progress)
+        index_if_needed(self._store, damaged=self._snapshots.status().degraded is not None)
+        return report
+
+    def remove(self, ids: Iterable[str] | None = None, *, filter: Filter | None = None) -> RemoveReport:
+        """Remove documents by id, or all that a filter matches; durable when it returns.
+
+        Raises:
+            InvalidRequestError: neither or both of `ids` and `filter`.
+            InvalidFilterError, CollectionLockedError
+        """
+        if filter is not None and ids is None:
+            parse_filter(filter)
+            with self._store.write() as writer:
+                return RemoveReport(writer.remove_matching(filter))
+        if ids is None or filter is not None:
+            raise InvalidRequestError("say which documents to remove: either by ids, or by a filter")
+        wanted = [ids] if isinstance(ids, str) else list(dict.fromkeys(ids))
+        with self._store.write() as writer:
+            removed = writer.remove(wanted)
+        return RemoveReport(len(removed), tuple(id for id in wanted if id not in removed))
+
+    # --- reading
+
+    def get(self, document_id: str) -> Document:
+        """The document with this id; raises DocumentNotFoundError."""
+        with self._store.read() as reader:
+            return reader.document(document_id)
+
+    def list(self, *, filter: Filter | None = None, cursor: str | None = None, page_size: int = 100) -> Page:
+        """Documents in the order in which they were first added, a page at a time.
+
+        Args:
+            filter: only the documents that it matches.
+            cursor: where the page before ended.
+            page_size: documents a page.
+
+        Raises:
+            InvalidRequestError: page_size < 1, or a cursor that did not come from here.
+            InvalidFilterError
+        """
+        if page_size < 1:
+            raise InvalidRequestError(f"page_size is {page_size}; a page has at least 1 document")
+        after = 0 if cursor is None else _after(cursor)
+        with self._store.read() as reader:
+            rows = reader.summaries(filter, after, page_size + 1)
+        more = _cursor(rows[page_size - 1][0]) if len(rows) > page_size else None
+        return Page(tuple(summary for _, summary in rows[:page_size]), more)
+
+    def count(self, filter: Filter | None = None) -> int:
+        """The number of documents, or of those that a filter matches."""
+        with self._store.read() as reader:
+            return reader.count(filter)
+
+    def search(
+        self,
+        query: str | None = None,
+        *,
+        vector: npt.ArrayLike | None = None,
+        k: int = 10,
+        mode: str = "semantic",
+        filter: Filter | None = None,
+        target_recall: float = 0.95,
+        exact: bool = False,
+    ) -> SearchResult:
+        """The k chunks nearest in meaning to a query, or to a vector, by cosine.
+
+        A filtered search gives min(k, chunks of matching documents) hits, always.
+
+        Args:
+            query: text, embedded by the collection's model.
+            vector: instead of it, numbers of shape (dim,).
+            k: hits asked for, chunks (not documents).
+            mode: `semantic`.
+            filter: a condition on metadata, see docs/filters.md; `None` is none, `{}` matches everything.
+            target_recall: the share of the exact nearest chunks that has to be found in the mean, above 0, up to 1.
+            exact: compare with every stored vector, the same as a target_recall of 1.
+
+        Raises:
+            EmptyQueryError, InvalidRequestError, InvalidFilterError, InvalidVectorError, EmbedderMismatchError
+        """
+        chosen = _mode(mode)
+        if k < 1:
+            raise InvalidRequestError(f"k is {k}; ask for at least 1 hit")
+        if filter is not None:
+            parse_filter(filter)
+        watch = Stopwatch()
+        with watch.stage("embed"):
+            queries = self._query_vector(query, vector)
+        with self._snapshots.current() as (reader, index):
+            hits, profile = search_semantic(
+                reader,
+                index,
+                queries,
+                k,
+                filter=filter,
+                target_recall=1.0 if exact else target_recall,
+                watch=watch,
+            )
+        return SearchResult(query, chosen, hits, profile)
+
+    def context(
+        self,
+        query: str | None = None,
+        *,
+        vector: npt.ArrayLike | None = None,
+        token_budget: int = 1_000,
+        k: int = 20,
+        filter: Filter | None = None,
+        count_tokens: Callable[[str], int] | None = None,
+    ) -> Context:
+        """Search, and put the hits' texts into one text for a language model, each with a citation.
+
+        Args:
+            query: as in `search`.
+            vector: as in `search`.
+            token_budget: tokens that the text may have.
+            k: hits to choose from, best first.
+            filter: as in `search`.
+            count_tokens: the language model's own count of a text; the collection's model's if nothing is given.
+
+        Raises:
+            As `search`; InvalidRequestError for token_budget < 1.
+        """
+        if token_budget < 1:
+            raise InvalidRequestError(f"token_budget is {token_budget}; a context needs at least 1 token")
+        if count_tokens is None and self._store.spec.model is None:
+            raise InvalidRequestError("this collection has no model to count tokens with: pass count_tokens")
+        hits = self.search(query, vector=vector, k=k, filter=filter).hits
+        return build_context(hits, token_budget, count_tokens or self._count_tokens)
+
+    def info(self) -> CollectionInfo:
+        """What the collection holds, what made its vectors, and what serves its searches."""
+        spec, root = self._store.spec, self._store.root
+        with self._store.read() as reader:
+            counts, manifest = reader.counts(), reader.manifest()
+        status = self._snapshots.status()
+        return CollectionInfo(
+            name=root.resolve().name,
+            path=str(root),
+            documents=counts.documents,
+            chunks=counts.chunks,
+            tail=status.tail,
+            tombstones=counts.tombstones,
+            model=spec.model,
+            fingerprint=spec.fingerprint,
+            dim=spec.dim,
+            max_tokens=spec.max_tokens,
+            device=None if spec.model is None else self._embedder.device,
+            index=next((_index_info(file, manifest) for file in manifest if file.kind == "ivf"), None),
+            degraded=status.degraded,
+            bytes=files.size_on_disk(root),
+            format=FORMAT,
+            created=spec.created,
+        )
+
+    def _query_vector(self, query: str | None, vector: npt.ArrayLike | None) -> Vectors:
+        """(1, dim), normalised."""
+        if (query is None) == (vector is None):
+            raise InvalidRequestError("say what to search for: either a query, or a vector")
+        if vector is not None:
+            return as_vector(vector, self._store.spec.dim)
+        if not str(query).strip():
+            raise EmptyQueryError("the query is empty: say in words what to find")
+        return as_vectors(self._embedder.get().embed_queries([str(query)]), self._store.spec.dim)
+
+    def _count_tokens(self, text: str) -> int:
+        return self._embedder.get().count_tokens([text])[0]
+
+
+def list_collections(indexes: str | Path) -> list[str]:
+    """Names of the collections in a folder, sorted; none if there is no such folder."""
+    return sorted(path.parent.name for path in Path(indexes).glob(f"*/{DATABASE}"))
+
+
+def _mode(mode: str) -> SearchMode:
+    try:
+        return SearchMode(mode)
+    except ValueError as error:
+        known = ", ".join(SearchMode)
+        raise InvalidRequestError(f"mode is {mode!r}; it has to be one of: {known}") from error
+
+
+def _index_info(file: ManifestFile, manifest: list[ManifestFile]) -> IndexInfo:
+    curve = tuple((nprobe, recall) for nprobe, recall in file.details["curve"])
+    return IndexInfo(file.details["rows"], file.details["nlist"], curve, sum(part.bytes for part in manifest))
+
+
+def _cursor(seq: int) -> str:
+    return base64.urlsafe_b64encode(str(seq).encode()).decode()
+
+
+def _after(cursor: str) -> int:
+    with contextlib.suppress(ValueError, binascii.Error):
+        return int(base64.urlsafe_b64decode(cursor.encode()))
+    raise InvalidRequestError(f"cursor is {cursor!r:.80}; it has to be one that a page before ended with")

@@ -1,0 +1,66 @@
+"""Semantic search: a query vector to hits; FAISS proposes chunks, SQLite disposes."""
+
+from semsearch.index.collection_index import CollectionIndex
+from semsearch.index.contract import Neighbours
+from semsearch.search.profile import Stopwatch
+from semsearch.store.reader import StoreReader
+from semsearch.store.records import ChunkRecord
+from semsearch.types import Filter, Hit, Ids, Profile, Vectors
+
+
+def search_semantic(
+    reader: StoreReader,
+    index: CollectionIndex,
+    query: Vectors,
+    k: int,
+    *,
+    filter: Filter | None,
+    target_recall: float,
+    watch: Stopwatch,
+) -> tuple[tuple[Hit, ...], Profile]:
+    """The k best chunks for a normalised query (1, dim), in the reader's snapshot: min(k, chunks that match) hits.
+
+    A chunk that the index proposes and the snapshot does not have is dropped, and the search goes deeper instead.
+    """
+    with watch.stage("filter"):
+        allowed = None if filter is None else reader.chunk_ids(filter)
+    findable = len(index) if allowed is None else len(allowed)
+    depth = k
+    while True:
+        with watch.stage("search"):
+            found = index.search(query, depth, target_recall=target_recall, allowed_ids=allowed)
+        with watch.stage("fetch"):
+            hits = _hits(found, reader, k)
+        if len(hits) == k or depth >= findable:
+            return hits, _profile(found, allowed, watch)
+        depth = min(2 * depth, findable)
+
+
+def _hits(found: Neighbours, reader: StoreReader, k: int) -> tuple[Hit, ...]:
+    scores, ids = found.scores[0].tolist(), found.ids[0].tolist()
+    records = reader.chunks(ids)
+    live = [(score, records[chunk_id]) for score, chunk_id in zip(scores, ids, strict=True) if chunk_id in records]
+    return tuple(_hit(rank, score, record) for rank, (score, record) in enumerate(live[:k], 1))
+
+
+def _hit(rank: int, score: float, record: ChunkRecord) -> Hit:
+    chunk = record.chunk
+    return Hit(
+        rank=rank,
+        score=score,
+        document_id=chunk.document_id,
+        chunk_id=chunk.id,
+        start=chunk.start,
+        end=chunk.end,
+        page=chunk.page,
+        heading=chunk.heading,
+        text=chunk.text,
+        title=record.title,
+        metadata=record.metadata,
+        source=record.source,
+    )
+
+
+def _profile(found: Neighbours, allowed: Ids | None, watch: Stopwatch) -> Profile:
+    matches = None if allowed is None else len(allowed)
+    return Profile(found.path, found.scanned, found.nprobe, matches, watch.milliseconds)

@@ -1,0 +1,68 @@
+"""The numbered steps that bring `collection.db` from nothing to the present format, each applied once and frozen.
+
+The format is SQLite's `user_version`; `application_id` marks the file as one of semsearch's.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from semsearch.errors import CorruptStoreError, FormatVersionError
+
+APPLICATION_ID = 0x73656D73  # "sems"
+
+
+def m001_first_format(connection: Connection) -> None:
+    for statement in (
+        """CREATE TABLE collection (
+            id INTEGER PRIMARY KEY CHECK (id = 1), created TEXT NOT NULL, model TEXT, fingerprint TEXT, precision TEXT,
+            max_tokens INTEGER, dim INTEGER NOT NULL CHECK (dim > 0),
+            version INTEGER NOT NULL, layout INTEGER NOT NULL) STRICT""",
+        """CREATE TABLE documents (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, title TEXT, source TEXT, text TEXT NOT NULL,
+            metadata TEXT NOT NULL,
+            content_hash BLOB NOT NULL, details_hash BLOB NOT NULL,
+            first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL) STRICT""",
+        """CREATE TABLE chunks (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, document INTEGER NOT NULL REFERENCES documents (seq),
+            start INTEGER NOT NULL, "end" INTEGER NOT NULL, heading TEXT, page INTEGER,
+            CHECK (0 <= start AND start <= "end")) STRICT""",
+        "CREATE INDEX ix_chunks_document ON chunks (document)",
+        """CREATE TABLE tail_vectors (
+            chunk_id INTEGER PRIMARY KEY REFERENCES chunks (id), vector BLOB NOT NULL) STRICT""",
+        "CREATE TABLE tombstones (seq INTEGER PRIMARY KEY AUTOINCREMENT, chunk_id INTEGER NOT NULL) STRICT",
+        """CREATE TABLE files (
+            name TEXT PRIMARY KEY, kind TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL,
+            details TEXT NOT NULL) STRICT""",
+    ):
+        connection.exec_driver_sql(statement)
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m001_first_format,)
+FORMAT = len(MIGRATIONS)
+
+
+def format_of(connection: Connection, path: Path, known: int = FORMAT) -> int:
+    """The format of an open database.
+
+    Raises:
+        CorruptStoreError: the database is not semsearch's.
+        FormatVersionError: it is from a newer semsearch.
+    """
+    if connection.exec_driver_sql("PRAGMA application_id").scalar_one() != APPLICATION_ID:
+        raise CorruptStoreError(path, "it is an SQLite database, and not one of semsearch's")
+    found = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+    if found > known:
+        raise FormatVersionError(path, found, known)
+    return found
+
+
+def migrate(
+    connection: Connection, found: int, migrations: Sequence[Callable[[Connection], None]] = MIGRATIONS
+) -> None:
+    """Apply what is missing after format `found`, inside the caller's transaction."""
+    for step in migrations[found:]:
+        step(connection)
+    connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.exec_driver_sql(f"PRAGMA user_version = {len(migrations)}")

@@ -1,0 +1,159 @@
+"""What can be asked of a collection inside one snapshot; rows leave as dataclasses, never as SQLAlchemy's."""
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from sqlalchemy import Connection, Select, Table, func, select
+
+from semsearch.errors import CorruptStoreError, DocumentNotFoundError
+from semsearch.store.filters import compile_filter
+from semsearch.store.records import ChunkRecord, CollectionSpec, Counts, ManifestFile, State
+from semsearch.store.schema import chunks, collection, documents, files, tail_vectors, tombstones
+from semsearch.types import Chunk, Document, DocumentSummary, Filter, Ids, StoredVectors
+
+IN_LIST = 1_000  # bound values a statement; SQLite's own limit was 999 for long
+_BLOCK = 8_192  # vectors a block
+_T = TypeVar("_T")
+
+
+class StoreReader:
+    """Questions to one snapshot; obtained from `DocumentStore.read`."""
+
+    def __init__(self, connection: Connection, path: Path) -> None:
+        self._connection, self._path = connection, path
+
+    def spec(self) -> CollectionSpec:
+        row = self._connection.execute(select(collection)).one()
+        return CollectionSpec(row.dim, row.model, row.fingerprint, row.precision, row.max_tokens, row.created)
+
+    def state(self) -> State:
+        version, layout = self._connection.execute(select(collection.c.version, collection.c.layout)).one()
+        return State(version, layout)
+
+    def manifest(self) -> list[ManifestFile]:
+        rows = self._connection.execute(select(files).order_by(files.c.name))
+        return [ManifestFile(row.name, row.kind, row.bytes, row.sha256, json.loads(row.details)) for row in rows]
+
+    def counts(self) -> Counts:
+        return Counts(*(self._count(table) for table in (documents, chunks, tail_vectors, tombstones)))
+
+    def count(self, filter: Filter | None) -> int:
+        """Documents that a filter matches, all of them for `None`."""
+        statement = _filtered(select(func.count()).select_from(documents), filter)
+        return int(self._connection.execute(statement).scalar_one())
+
+    def hashes(self, document_ids: Iterable[str]) -> dict[str, tuple[bytes, bytes]]:
+        """(content hash, details hash) of those documents that exist."""
+        columns = (documents.c.id, documents.c.content_hash, documents.c.details_hash)
+        found = {}
+        for some in batched(document_ids, IN_LIST):
+            rows = self._connection.execute(select(*columns).where(documents.c.id.in_(some)))
+            found.update({row.id: (row.content_hash, row.details_hash) for row in rows})
+        return found
+
+    def document(self, document_id: str) -> Document:
+        """One document; raises DocumentNotFoundError."""
+        statement = select(documents).where(documents.c.id == document_id)
+        row = self._connection.execute(statement).one_or_none()
+        if row is None:
+            raise DocumentNotFoundError(document_id)
+        return Document(row.id, row.text, json.loads(row.metadata), row.title, row.source)
+
+    def summaries(self, filter: Filter | None, after: int, size: int) -> list[tuple[int, DocumentSummary]]:
+        """Up to `size` (seq, document) pairs with a seq above `after`, in that order."""
+        columns = documents.c
+        chunk_count = columns.last_chunk - columns.first_chunk + 1
+        statement = select(
+            columns.seq,
+            columns.id,
+            columns.title,
+            columns.source,
+            columns.metadata,
+            func.length(columns.text),
+            chunk_count,
+        )
+        statement = _filtered(statement.where(columns.seq > after), filter).order_by(columns.seq).limit(size)
+        rows = self._connection.execute(statement)
+        return [(row[0], DocumentSummary(row[1], row[2], row[3], json.loads(row[4]), row[5], row[6])) for row in rows]
+
+    def chunk_ids(self, filter: Filter) -> Ids:
+        """Ids of the chunks of all documents that a filter matches, ascending."""
+        statement = _filtered(select(documents.c.first_chunk, documents.c.last_chunk), filter)
+        ranges = np.array(self._connection.execute(statement).all(), dtype=np.int64).reshape(-1, 2)
+        return _expand(ranges[np.argsort(ranges[:, 0])])
+
+    def chunks(self, chunk_ids: Iterable[int]) -> dict[int, ChunkRecord]:
+        """Those of the chunks that exist in this snapshot, by id."""
+        found = {}
+        for some in batched(chunk_ids, IN_LIST):
+            for row in self._connection.execute(_CHUNK_ROWS.where(chunks.c.id.in_(some))):
+                chunk = Chunk(row.id, row.document_id, row.start, row.end, row.text, row.heading, row.page)
+                found[chunk.id] = ChunkRecord(chunk, row.title, json.loads(row.metadata), row.source)
+        return found
+
+    def vectors(self, *, after: int = 0, through: int | None = None) -> Iterator[tuple[Ids, StoredVectors]]:
+        """Stored vectors with `after` < chunk id <= `through`, in blocks of ((n,), (n, dim)), ascending.
+
+        Raises:
+            CorruptStoreError: a vector has another length than the collection's.
+        """
+        dim = self.spec().dim
+        statement = select(tail_vectors.c.chunk_id, tail_vectors.c.vector).where(tail_vectors.c.chunk_id > after)
+        if through is not None:
+            statement = statement.where(tail_vectors.c.chunk_id <= through)
+        for rows in self._connection.execute(statement.order_by(tail_vectors.c.chunk_id)).partitions(_BLOCK):
+            ids, blobs = zip(*rows, strict=True)
+            data = b"".join(blobs)
+            if len(data) != 2 * dim * len(ids):
+                raise CorruptStoreError(
+                    self._path, f"a vector between chunk {ids[0]} and chunk {ids[-1]} does not have {dim} numbers"
+                )
+            yield np.array(ids, dtype=np.int64), np.frombuffer(data, dtype="<f2").reshape(-1, dim)
+
+    def deleted_chunks(self, after: int = 0) -> tuple[Ids, int]:
+        """Chunk ids deleted since tombstone number `after`, and the number of the last one."""
+        statement = select(tombstones.c.seq, tombstones.c.chunk_id).where(tombstones.c.seq > after)
+        rows = self._connection.execute(statement.order_by(tombstones.c.seq)).all()
+        ids = np.array([row.chunk_id for row in rows], dtype=np.int64)
+        return ids, (rows[-1].seq if rows else after)
+
+    def _count(self, table: Table) -> int:
+        return int(self._connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+_CHUNK_ROWS = select(
+    chunks.c.id,
+    chunks.c.start,
+    chunks.c.end,
+    chunks.c.heading,
+    chunks.c.page,
+    func.substr(documents.c.text, chunks.c.start + 1, chunks.c.end - chunks.c.start).label("text"),
+    documents.c.id.label("document_id"),
+    documents.c.title,
+    documents.c.metadata,
+    documents.c.source,
+).join_from(chunks, documents)
+
+
+def _filtered(statement: Select[Any], filter: Filter | None) -> Select[Any]:
+    return statement if filter is None else statement.where(compile_filter(filter))
+
+
+def _expand(ranges: Ids) -> Ids:
+    """[[first, last], ...] to all the numbers in these ranges; (n, 2) to (m,)."""
+    lengths = ranges[:, 1] - ranges[:, 0] + 1
+    starts = np.repeat(ranges[:, 0], lengths)
+    steps = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    expanded: Ids = starts + steps
+    return expanded
+
+
+def batched(items: Iterable[_T], size: int) -> Iterator[Sequence[_T]]:
+    """Lists of up to `size` items each (itertools.batched of Python 3.12)."""
+    iterator = iter(items)
+    while some := list(itertools.islice(iterator, size)):
+        yield some

@@ -1,0 +1,74 @@
+"""What goes into and comes out of the store, as data."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from semsearch.types import Chunk, Document, Metadata, Span, StoredVectors
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSpec:
+    """What a collection is for as long as it exists; `model` is None where documents bring their vectors."""
+
+    dim: int
+    model: str | None = None
+    fingerprint: str | None = None
+    precision: str | None = None
+    max_tokens: int | None = None
+    created: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """`version` changes with every commit, `layout` when what a reader has loaded is of no more use."""
+
+    version: int
+    layout: int
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestFile:
+    """A file of the collection as its manifest knows it."""
+
+    name: str
+    kind: str
+    bytes: int
+    sha256: str
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRecord:
+    """A chunk with what its hit shows of the document."""
+
+    chunk: Chunk
+    title: str | None
+    metadata: Metadata
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Live rows of the main tables."""
+
+    documents: int
+    chunks: int
+    vectors: int
+    tombstones: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A document ready to be stored: its hashes, and one vector a span.
+
+    Attributes:
+        content_hash: of title, text and own vector; decides whether the chunks have to be made anew.
+        details_hash: of metadata and source, which are updated in place.
+        vectors: (len(spans), dim).
+    """
+
+    document: Document
+    content_hash: bytes
+    details_hash: bytes
+    spans: tuple[Span, ...]
+    vectors: StoredVectors

@@ -1,0 +1,77 @@
+"""The tables of `collection.db` as SQLAlchemy sees them; the DDL that creates them is in `migrations`.
+
+Core tables rather than mapped classes: rows leave this package as the dataclasses of `semsearch.types`, so that the
+mapper would only add to the time that a command takes to start. Chunks hold no text: a chunk is a span of its
+document, cut out by SQL, so that a citation cannot disagree with the document.
+"""
+
+from sqlalchemy import Column, ForeignKey, Integer, LargeBinary, MetaData, Table, Text
+
+tables = MetaData()
+
+# One row: what the collection is, and two counters for readers.
+collection = Table(
+    "collection",
+    tables,
+    Column("id", Integer, primary_key=True),  # always 1
+    Column("created", Text, nullable=False),  # ISO 8601, for people
+    Column("model", Text),  # the name it was asked for by; NULL: vectors are brought along
+    Column("fingerprint", Text),  # of the model's content
+    Column("precision", Text),  # of the model's arithmetic
+    Column("max_tokens", Integer),
+    Column("dim", Integer, nullable=False),
+    Column("version", Integer, nullable=False),  # +1 a commit
+    Column("layout", Integer, nullable=False),  # +1 when readers have to load everything anew
+)
+
+documents = Table(
+    "documents",
+    tables,
+    Column("seq", Integer, primary_key=True),  # never reused; the order of `list`
+    Column("id", Text, nullable=False, unique=True),
+    Column("title", Text),
+    Column("source", Text),
+    Column("text", Text, nullable=False),
+    Column("metadata", Text, nullable=False),  # a JSON object
+    Column("content_hash", LargeBinary, nullable=False),  # title, text, own vector: decides re-embedding
+    Column("details_hash", LargeBinary, nullable=False),  # metadata, source: updated in place
+    Column("first_chunk", Integer, nullable=False),  # the chunks of a document have consecutive ids
+    Column("last_chunk", Integer, nullable=False),
+)
+
+chunks = Table(
+    "chunks",
+    tables,
+    Column("id", Integer, primary_key=True),  # never reused
+    Column("document", Integer, ForeignKey("documents.seq"), nullable=False, index=True),
+    Column("start", Integer, nullable=False),  # Unicode code points of documents.text
+    Column("end", Integer, nullable=False),
+    Column("heading", Text),
+    Column("page", Integer),
+)
+
+tail_vectors = Table(
+    "tail_vectors",
+    tables,
+    Column("chunk_id", Integer, ForeignKey("chunks.id"), primary_key=True),
+    Column("vector", LargeBinary, nullable=False),  # dim little-endian float16, normalised
+)
+
+# Chunks deleted since `layout` changed: what a reader has to drop from what it loaded.
+tombstones = Table(
+    "tombstones",
+    tables,
+    Column("seq", Integer, primary_key=True),
+    Column("chunk_id", Integer, nullable=False),
+)
+
+# The manifest: a file that is not in here is not part of the collection.
+files = Table(
+    "files",
+    tables,
+    Column("name", Text, primary_key=True),  # relative to the collection
+    Column("kind", Text, nullable=False),  # ivf | ids
+    Column("bytes", Integer, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("details", Text, nullable=False),  # a JSON object
+)

@@ -1,0 +1,146 @@
+"""Changes to a collection, inside one transaction: all of them become durable together or not at all."""
+
+import itertools
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
+
+from sqlalchemy import Executable, bindparam, delete, insert, select, update
+
+from semsearch.store.filters import compile_filter
+from semsearch.store.reader import IN_LIST, StoreReader, batched
+from semsearch.store.records import Entry, ManifestFile
+from semsearch.store.schema import chunks, collection, documents, files, tail_vectors, tombstones
+from semsearch.types import Document, Filter, Span
+
+Row: TypeAlias = dict[str, Any]
+
+# A reader catches up by tombstones; without an index to rebuild, they are dropped at this number and readers reload.
+TOMBSTONES_KEPT = 10_000
+
+
+class StoreWriter(StoreReader):
+    """One transaction that writes; obtained from `DocumentStore.write`, which commits it."""
+
+    def put(self, entries: Sequence[Entry]) -> None:
+        """Insert documents, or replace them with their chunks: a document keeps its place, its chunks get new ids."""
+        known = self._rows(entry.document.id for entry in entries)
+        self._delete_chunks(list(known.values()))
+        seqs = itertools.count(self._last_id("documents") + 1)
+        next_chunk = self._last_id("chunks") + 1
+        rows = _Rows()
+        for entry in entries:
+            old = known.get(entry.document.id)
+            rows.add(entry, old[0] if old else next(seqs), next_chunk, is_new=old is None)
+            next_chunk += len(entry.spans)
+        self._run(insert(documents), rows.new)
+        self._run(update(documents).where(documents.c.seq == bindparam("key")), rows.replaced)
+        self._run(insert(chunks), rows.chunks)
+        self._run(insert(tail_vectors), rows.vectors)
+
+    def update_details(self, document: Document, details_hash: bytes) -> None:
+        """Replace metadata and source of a document whose content is as stored."""
+        values = {"metadata": to_json(document.metadata), "source": document.source, "details_hash": details_hash}
+        self._connection.execute(update(documents).where(documents.c.id == document.id).values(values))
+
+    def remove(self, document_ids: Iterable[str]) -> set[str]:
+        """Remove those of the documents that exist, and return their ids."""
+        known = self._rows(document_ids)
+        self._delete_documents(list(known.values()))
+        return set(known)
+
+    def remove_matching(self, filter: Filter) -> int:
+        """Remove the documents that a filter matches, and return their number."""
+        columns = (documents.c.seq, documents.c.first_chunk, documents.c.last_chunk)
+        rows = self._connection.execute(select(*columns).where(compile_filter(filter))).all()
+        self._delete_documents([(row[0], row[1], row[2]) for row in rows])
+        return len(rows)
+
+    def publish(self, payload: Sequence[ManifestFile], *, through: int) -> None:
+        """Make these files the manifest; chunks deleted up to tombstone number `through` are not in them."""
+        self._connection.execute(delete(files))
+        for file in payload:
+            row = {"name": file.name, "kind": file.kind, "bytes": file.bytes, "sha256": file.sha256}
+            self._connection.execute(insert(files).values(**row, details=to_json(file.details)))
+        self._forget_tombstones(through)
+
+    def finish(self) -> None:
+        """Count this commit; called once, by the store, before COMMIT."""
+        self._connection.execute(update(collection).values(version=collection.c.version + 1))
+        if self._count(tombstones) > TOMBSTONES_KEPT and not self.manifest():
+            self._forget_tombstones(self._last_id("tombstones"))
+
+    def _rows(self, document_ids: Iterable[str]) -> dict[str, tuple[int, int, int]]:
+        columns = (documents.c.id, documents.c.seq, documents.c.first_chunk, documents.c.last_chunk)
+        found = {}
+        for some in batched(document_ids, IN_LIST):
+            for row in self._connection.execute(select(*columns).where(documents.c.id.in_(some))):
+                found[row[0]] = (row[1], row[2], row[3])
+        return found
+
+    def _last_id(self, table: str) -> int:
+        statement = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?"
+        return int(self._connection.exec_driver_sql(statement, (table,)).scalar_one())
+
+    def _delete_documents(self, rows: Sequence[tuple[int, int, int]]) -> None:
+        self._delete_chunks(rows)
+        for some in batched((seq for seq, _, _ in rows), IN_LIST):
+            self._connection.execute(delete(documents).where(documents.c.seq.in_(some)))
+
+    def _delete_chunks(self, rows: Sequence[tuple[int, int, int]]) -> None:
+        ranges = [{"first": first, "last": last} for _, first, last in rows]
+        for ids in (tail_vectors.c.chunk_id, chunks.c.id):
+            self._run(delete(ids.table).where(ids.between(bindparam("first"), bindparam("last"))), ranges)
+        dead = [{"chunk_id": chunk_id} for _, first, last in rows for chunk_id in range(first, last + 1)]
+        self._run(insert(tombstones), dead)
+
+    def _forget_tombstones(self, through: int) -> None:
+        self._connection.execute(delete(tombstones).where(tombstones.c.seq <= through))
+        self._connection.execute(update(collection).values(layout=collection.c.layout + 1))
+
+    def _run(self, statement: Executable, rows: Sequence[Row]) -> None:
+        """Run a statement once a row; not at all without rows, where SQLAlchemy would run it once."""
+        if rows:
+            self._connection.execute(statement, rows)
+
+
+class _Rows:
+    """What a batch of entries is in the tables."""
+
+    def __init__(self) -> None:
+        self.new: list[Row] = []
+        self.replaced: list[Row] = []
+        self.chunks: list[Row] = []
+        self.vectors: list[Row] = []
+
+    def add(self, entry: Entry, seq: int, first_chunk: int, *, is_new: bool) -> None:
+        ids = range(first_chunk, first_chunk + len(entry.spans))
+        document = entry.document
+        values = {
+            "id": document.id,
+            "title": document.title,
+            "source": document.source,
+            "text": document.text,
+            "metadata": to_json(document.metadata),
+            "content_hash": entry.content_hash,
+            "details_hash": entry.details_hash,
+            "first_chunk": ids[0],
+            "last_chunk": ids[-1],
+        }
+        if is_new:
+            self.new.append({"seq": seq, **values})
+        else:
+            self.replaced.append({"key": seq, **values})
+        self.chunks += [_chunk_row(id, seq, span) for id, span in zip(ids, entry.spans, strict=True)]
+        vectors = zip(ids, entry.vectors.astype("<f2"), strict=True)
+        self.vectors += [{"chunk_id": id, "vector": vector.tobytes()} for id, vector in vectors]
+
+
+def _chunk_row(chunk_id: int, seq: int, span: Span) -> Row:
+    place = {"start": span.start, "end": span.end, "heading": span.heading, "page": span.page}
+    return {"id": chunk_id, "document": seq, **place}
+
+
+def to_json(value: object) -> str:
+    """JSON as it is stored: compact, readable, no NaN."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from semsearch.index.tuning import knn_recall, measure, nprobe_for, probes, without_self
+
+
+def test_recall_is_the_share_of_the_exact_scores_that_was_reached() -> None:
+    exact = np.array([[0.9, 0.8, 0.7, 0.6], [0.9, 0.8, 0.7, 0.6]])
+    found = np.array([[0.9, 0.8, 0.7, 0.6], [0.9, 0.7, 0.5, 0.4]])
+    assert knn_recall(found, exact).tolist() == [1.0, 0.5]
+
+
+def test_a_neighbour_as_near_as_the_last_one_counts_whatever_its_id() -> None:
+    assert knn_recall(np.array([[0.9, 0.6, 0.6]]), np.array([[0.9, 0.6, 0.6]])).tolist() == [1.0]
+
+
+@pytest.mark.parametrize(("nlist", "expected"), [(1, [1]), (2, [1, 2]), (20, [1, 2, 3, 4, 6, 8, 12, 16, 20])])
+def test_two_probe_counts_an_octave_up_to_all_lists(nlist: int, expected: list[int]) -> None:
+    assert probes(nlist) == expected
+
+
+def test_the_cheapest_point_that_reaches_the_target_is_chosen() -> None:
+    curve = ((1, 0.5), (4, 0.94), (8, 0.96), (16, 0.99))
+    assert [nprobe_for(curve, target, 512) for target in (0.3, 0.95, 0.96, 0.99, 0.995)] == [1, 8, 8, 16, 512]
+
+
+def test_a_curve_is_two_standard_errors_below_the_mean_and_ends_where_all_is_found() -> None:
+    exact = np.tile(np.array([[0.9, 0.8]]), (100, 1))
+    half = exact.copy()
+    half[:50, 1] = 0.1  # half of the queries miss one of two
+
+    def search(_: np.ndarray, nprobe: int) -> np.ndarray:
+        return half if nprobe == 1 else exact
+
+    curve = measure(search, exact, exact, 64)
+    assert curve == ((1, round(0.75 - 2 * 0.25 / 10, 4)), (2, 1.0))
+
+
+def test_a_query_is_not_its_own_neighbour() -> None:
+    ids, scores = np.array([[1, 2, 3], [4, 2, 3]]), np.array([[1.0, 0.9, 0.8], [0.7, 0.6, 0.5]])
+    assert without_self(ids, scores, np.array([1, 99])).tolist() == [[0.9, 0.8], [0.7, 0.6]]

@@ -1,0 +1,425 @@
+"""Filters against an evaluator written in plain Python, and every way in which a filter is refused."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, StaticPool, column, create_engine, event, select, table, text
+
+from semsearch.errors import InvalidFilterError
+from semsearch.store.filters import (
+    MAX_DEPTH,
+    MAX_LIST_VALUES,
+    MAX_TERMS,
+    MAX_VALUES,
+    AllOf,
+    AnyOf,
+    Contains,
+    Exists,
+    IsOneOf,
+    Not,
+    Ordered,
+    compile_filter,
+    parse_filter,
+)
+
+Json: TypeAlias = Any  # what json.loads gives
+Object: TypeAlias = dict[str, Any]
+
+DOCUMENTS = table("documents", column("id"))
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Connection]:
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    with engine.connect() as connection:
+        connection.execute(text("CREATE TABLE documents (id INTEGER PRIMARY KEY, metadata TEXT NOT NULL)"))
+        connection.execute(text("""CREATE INDEX by_year ON documents (json_extract(metadata, '$."year"'))"""))
+        yield connection
+    engine.dispose()
+
+
+def fill(database: Connection, rows: list[Object]) -> None:
+    database.execute(text("DELETE FROM documents"))
+    values = [{"id": i, "metadata": json.dumps(row, ensure_ascii=i % 2 == 0)} for i, row in enumerate(rows)]
+    database.execute(text("INSERT INTO documents VALUES (:id, :metadata)"), values)
+
+
+def matches(database: Connection, filter_: Object) -> list[int]:
+    return sorted(database.scalars(select(DOCUMENTS.c.id).where(compile_filter(filter_))))
+
+
+def executed(database: Connection, filter_: Object) -> tuple[str, Json]:
+    """The statement and the parameters that reach SQLite."""
+    seen: list[tuple[str, Json]] = []
+
+    def record(_connection: object, _cursor: object, statement: str, parameters: Json, *_: object) -> None:
+        seen.append((statement, parameters))
+
+    event.listen(database, "before_cursor_execute", record)
+    try:
+        matches(database, filter_)
+    finally:
+        event.remove(database, "before_cursor_execute", record)
+    return seen[0]
+
+
+# The oracle: the dialect again, over dicts.
+
+ABSENT = object()
+JSON_KINDS = {bool: "boolean", int: "number", float: "number", str: "string", type(None): "null"}
+
+
+def kind(value: Json) -> str:
+    return JSON_KINDS.get(type(value), "other")
+
+
+def same(left: Json, right: Json) -> bool:
+    return kind(left) == kind(right) != "other" and left == right
+
+
+def look_up(metadata: Json, key: str) -> Json:
+    for part in key.split("."):
+        if not isinstance(metadata, dict) or part not in metadata:
+            return ABSENT
+        metadata = metadata[part]
+    return metadata
+
+
+def equals(value: Json, operand: Json) -> bool:
+    return value is ABSENT if operand is None and value is ABSENT else same(value, operand)
+
+
+def contains(value: Json, operand: Json) -> bool:
+    if isinstance(value, list):
+        return any(same(element, operand) for element in value)
+    return isinstance(value, str) and isinstance(operand, str) and operand in value
+
+
+def is_ordered(name: str, value: Json, operand: Json) -> bool:
+    if kind(value) != kind(operand):
+        return False
+    return {"$gt": value > operand, "$gte": value >= operand, "$lt": value < operand, "$lte": value <= operand}[name]
+
+
+def operator_holds(name: str, value: Json, operand: Json) -> bool:
+    match name:
+        case "$eq":
+            return equals(value, operand)
+        case "$ne":
+            return not equals(value, operand)
+        case "$in":
+            return any(equals(value, each) for each in operand)
+        case "$nin":
+            return not any(equals(value, each) for each in operand)
+        case "$exists":
+            return (value is not ABSENT) == operand
+        case "$contains":
+            return contains(value, operand)
+    return is_ordered(name, value, operand)
+
+
+def holds(filter_: Object, metadata: Object) -> bool:
+    return all(member_holds(name, operand, metadata) for name, operand in filter_.items())
+
+
+def member_holds(name: str, operand: Json, metadata: Object) -> bool:
+    match name:
+        case "$and":
+            return all(holds(each, metadata) for each in operand)
+        case "$or":
+            return any(holds(each, metadata) for each in operand)
+        case "$not":
+            return not holds(operand, metadata)
+    value = look_up(metadata, name)
+    if not isinstance(operand, dict):
+        return equals(value, operand)
+    return all(operator_holds(each, value, right) for each, right in operand.items())
+
+
+# Random metadata, and filters whose keys and operands come from that metadata as often as not.
+
+NAMES = st.sampled_from(["a", "b", "a-1", "0"])
+KEYS = st.lists(NAMES, min_size=1, max_size=3).map(".".join)
+NUMBERS = (
+    st.sampled_from([0, 1, -1, 2, 0.0, 1.0, 0.5, 2.0**53, 2**53, 2**53 + 1, 2**63 - 1, -(2**63), 1e300, 5e-324])
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.decimals(-(10**6), 10**6, places=3).map(float)
+)
+STRINGS = (
+    st.text(st.sampled_from("aAé\uffff\U0001f600%_'\"\\1[] "), max_size=3)
+    | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
+    | st.sampled_from(["1", "true", "null", "[]", '["a"]', "{}"])
+)
+SCALARS = st.none() | st.booleans() | NUMBERS | STRINGS
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3), max_leaves=6
+)
+ROWS = st.lists(st.dictionaries(NAMES, VALUES, max_size=4), min_size=1, max_size=8)
+
+
+def scalars_in(value: Json, key: str = "") -> Iterator[tuple[str, Json]]:
+    """Each scalar with the key at which it, or the array around it, is found; of a string a part of it, too."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from scalars_in(inner, f"{key}.{name}".lstrip("."))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from scalars_in(inner, key)
+    else:
+        yield key, value
+        if isinstance(value, str):
+            yield key, value[1:]
+
+
+def conditions(operand: Json) -> st.SearchStrategy[Object]:
+    of_values = {name: st.just(operand) for name in ["$eq", "$ne", "$contains"]}
+    of_lists = {name: st.lists(SCALARS, max_size=3).map(lambda rest: [operand, *rest]) for name in ["$in", "$nin"]}
+    has_order = kind(operand) in ("number", "string")
+    of_order = {name: st.just(operand) for name in ["$gt", "$gte", "$lt", "$lte"] if has_order}
+    operators = {**of_values, **of_lists, **of_order, "$exists": st.booleans()}
+    one = st.sampled_from(sorted(operators)).flatmap(lambda name: st.fixed_dictionaries({name: operators[name]}))
+    return one | st.builds(lambda left, right: {**left, **right}, one, one)
+
+
+def terms(key: str, operand: Json) -> st.SearchStrategy[Object]:
+    return st.fixed_dictionaries({key: st.just(operand) | conditions(operand)})
+
+
+def logical(inner: st.SearchStrategy[Object]) -> st.SearchStrategy[Object]:
+    lists = st.lists(inner, min_size=1, max_size=3)
+    members = {"$and": lists, "$or": lists, "$not": inner, "a": SCALARS}
+    return st.fixed_dictionaries({}, optional=members)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[list[Object], Object]:
+    rows = draw(ROWS)
+    met = st.sampled_from(list(scalars_in(rows)) or [("a", None)])
+    pairs = met | st.tuples(met.map(lambda pair: pair[0]), SCALARS) | st.tuples(KEYS, SCALARS)
+    one_term = pairs.flatmap(lambda pair: terms(*pair))
+    return rows, draw(st.recursive(one_term, logical, max_leaves=4))
+
+
+@settings(max_examples=250, deadline=None)
+@given(cases())
+@example(([{"a": True}, {"a": 1}, {"a": None}, {}], {"$not": {"a": {"$in": [1, None]}}}))
+def test_a_filter_and_its_negation_are_true_or_false_exactly_as_the_oracle_says(
+    database: Connection, case: tuple[list[Object], Object]
+) -> None:
+    rows, filter_ = case
+    fill(database, rows)
+    expected = {number: holds(filter_, metadata) for number, metadata in enumerate(rows)}
+    found = {row[0]: row[1] for row in database.execute(select(DOCUMENTS.c.id, compile_filter(filter_)))}
+    assert found == expected
+    assert matches(database, filter_) == [number for number, held in expected.items() if held]
+    assert matches(database, {"$not": filter_}) == [number for number, held in expected.items() if not held]
+
+
+EXAMPLES: list[Object] = [
+    {"v": 1},
+    {"v": True},
+    {"v": "1"},
+    {"v": None},
+    {},
+    {"v": ["a", 1, None, True]},
+    {"v": "Abc"},
+    {"v": {"w": 2.0}},
+    {"v": 2.5},
+    {"v": '["a"]'},
+]
+
+
+@pytest.mark.parametrize(
+    ("filter_", "expected"),
+    [
+        ({}, list(range(10))),
+        ({"v": 1}, [0]),
+        ({"v": 1.0}, [0]),
+        ({"v": True}, [1]),
+        ({"v": "1"}, [2]),
+        ({"v": None}, [3, 4]),
+        ({"v": {"$ne": None}}, [0, 1, 2, 5, 6, 7, 8, 9]),
+        ({"v": {"$ne": 1}}, [1, 2, 3, 4, 5, 6, 7, 8, 9]),
+        ({"v": {"$in": [True, "1", 2.5, None]}}, [1, 2, 3, 4, 8]),
+        ({"v": {"$nin": [True, "1", 2.5, None]}}, [0, 5, 6, 7, 9]),
+        ({"v": {"$in": []}}, []),
+        ({"v": {"$nin": []}}, list(range(10))),
+        ({"v": {"$gte": 1}}, [0, 8]),
+        ({"v": {"$gt": 1, "$lte": 2.5}}, [8]),
+        ({"v": {"$gte": "A"}}, [6, 9]),
+        ({"v": {"$exists": True}}, [0, 1, 2, 3, 5, 6, 7, 8, 9]),
+        ({"v": {"$exists": False}}, [4]),
+        ({"v": {"$contains": "a"}}, [5, 9]),
+        ({"v": {"$contains": "bc"}}, [6]),
+        ({"v": {"$contains": 1}}, [5]),
+        ({"v": {"$contains": False}}, []),
+        ({"v": {"$contains": None}}, [5]),
+        ({"v": {"$contains": ""}}, [2, 6, 9]),
+        ({"v.w": 2}, [7]),
+        ({"v.0": "a"}, []),
+        ({"$or": [{"v": 1}, {"v": "1"}], "$not": {"v": "1"}}, [0]),
+        ({"$and": [{"v": {"$gt": 0}}, {"v": {"$lt": 2}}]}, [0]),
+    ],
+    ids=json.dumps,
+)
+def test_a_filter_matches_exactly_these_documents(database: Connection, filter_: Object, expected: list[int]) -> None:
+    fill(database, EXAMPLES)
+    assert matches(database, filter_) == expected
+
+
+def test_parse_filter_gives_the_tree() -> None:
+    filter_ = {
+        "year": {"$gte": 2020, "$ne": 2022},
+        "$or": [{"lang": {"$in": ["en", "de"]}}, {"$not": {"a.b": {"$exists": False}}}],
+        "tags": {"$contains": "x"},
+    }
+    expected = AllOf(
+        (
+            AllOf((Ordered("year", "$gte", 2020), Not(IsOneOf("year", (2022,))))),
+            AnyOf((IsOneOf("lang", ("en", "de")), Not(Not(Exists("a.b"))))),
+            Contains("tags", "x"),
+        )
+    )
+    assert parse_filter(filter_) == expected
+    assert parse_filter({}) == AllOf(())
+
+
+def nested(levels: int) -> Object:
+    filter_: Object = {"a": 1}
+    for _ in range(levels - 1):
+        filter_ = {"$not": filter_}
+    return filter_
+
+
+NOT_A_KEY = "is not a key"
+NOT_ALLOWED = "is not allowed"
+ERRORS: list[tuple[Json, str, list[str]]] = [
+    (None, "filter:", ["None is not a filter", '{"year": {"$gte": 2020}}']),
+    ([{"a": 1}], "filter:", ["is not a filter"]),
+    ({"$or": [{"a": 1}, "b"]}, "filter at $or[1]:", ["'b' is not a filter"]),
+    ({"$not": 3}, "filter at $not:", ["3 is not a filter"]),
+    ({"$not": [{"a": 1}]}, "filter at $not:", ["is not a filter"]),
+    ({"$and": []}, "filter at $and:", ["empty", "at least one"]),
+    ({"$or": {"a": 1}}, "filter at $or:", ["{'a': 1}", "a list of filters"]),
+    ({"a": {}}, "filter at a:", ["an empty object", '{"$exists": true}']),
+    ({"a": {"$gt": 1, "b": 2}}, "filter at a:", ['"b" stands among operators']),
+    ({"a": {"b": 1}}, "filter at a:", ['write "a.b"']),
+    ({"a": {"b c": 1}}, "filter at a:", ["'b c'", NOT_A_KEY]),
+    ({"$or": [{"x": 1}, {"year": {"$foo": 1}}]}, "filter at $or[1].year:", ["'$foo'", "$contains", "$gte", "$nin"]),
+    ({"$gt": 1}, "filter:", ["'$gt'", "below a key $eq", "beside keys $and $or $not"]),
+    ({"a": {"$not": {"$gt": 1}}}, "filter at a:", ["'$not'", "beside keys $and $or $not"]),
+    ({"a": {"$GT": 1}}, "filter at a:", ["'$GT'"]),
+    ({"a": [1, 2]}, "filter at a:", ["[1, 2] is a list", "$in"]),
+    ({"a": {"$eq": [1]}}, "filter at a.$eq:", ["[1] is a list"]),
+    ({"a": {"$ne": {"b": 1}}}, "filter at a.$ne:", ["{'b': 1}", NOT_ALLOWED]),
+    ({"a": {"$in": "en"}}, "filter at a.$in:", ["'en'", "a list of values"]),
+    ({"a": {"$nin": [1, {}]}}, "filter at a.$nin[1]:", ["{}", NOT_ALLOWED]),
+    ({"a": {"$in": [0] * (MAX_LIST_VALUES + 1)}}, "filter at a.$in:", ["1001", "at most 1,000"]),
+    ({"a": {"$exists": 1}}, "filter at a.$exists:", ["1", "true or false"]),
+    ({"a": {"$contains": ["x"]}}, "filter at a.$contains:", ["['x'] is a list"]),
+    *[
+        ({"a.b": {name: operand}}, f"filter at a.b.{name}:", [repr(operand), "no order", "a number or a string"])
+        for name in ["$gt", "$gte", "$lt", "$lte"]
+        for operand in [True, None]
+    ],
+    ({"a": 2**63}, "filter at a:", ["9223372036854775808", "64 bits"]),
+    ({"a": {"$in": [-(2**63) - 1]}}, "filter at a.$in[0]:", ["-9223372036854775809", "64 bits"]),
+    ({"a": 10**5000}, "filter at a:", ["of type int, too long to show"]),
+    ({"a": float("nan")}, "filter at a:", ["nan", "finite"]),
+    ({"a": {"$lt": float("-inf")}}, "filter at a.$lt:", ["-inf", "finite"]),
+    ({"a": "\ud800"}, "filter at a:", [r"'\ud800'", NOT_ALLOWED]),
+    ({"a": b"x"}, "filter at a:", ["b'x'", NOT_ALLOWED]),
+    ({1: 2}, "filter:", ["1 is not a key"]),
+    *[
+        ({"$and": [{key: 1}]}, "filter at $and[0]:", [NOT_A_KEY, "A-Z a-z 0-9 _ . -"])
+        for key in ["", " a", "-a", ".a", "a b", "a\n", "é", "a" * 65, "a[0]", "a:b", "a%s", "a?"]
+    ],
+    *[({key: 1}, "filter:", [repr(key), "empty part"]) for key in ["a..b", "a.", "a.b."]],
+    (nested(MAX_DEPTH + 1), "filter at " + ".".join(["$not"] * MAX_DEPTH) + ":", ["more than 8 deep"]),
+    ({"$or": [{"a": 1}] * (MAX_TERMS + 1)}, "filter:", ["65 terms", "at most 64"]),
+    ({"$or": [{}] * (MAX_TERMS + 1)}, "filter:", ["65 terms"]),
+    (
+        {"$or": [{"a": {"$in": [0] * MAX_LIST_VALUES}}] * 10 + [{"b": {"$ne": 1}}]},
+        "filter:",
+        [f"{MAX_VALUES + 1} values", "at most 10,000"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("filter_", "start", "fragments"), ERRORS)
+def test_the_error_names_the_place_the_offender_and_what_is_allowed(
+    filter_: Json, start: str, fragments: list[str]
+) -> None:
+    with pytest.raises(InvalidFilterError) as caught:
+        compile_filter(filter_)
+    message = str(caught.value)
+    assert message.startswith(start + " ")
+    assert [fragment for fragment in fragments if fragment not in message] == []
+    assert len(message) < 400
+
+
+def test_the_largest_filter_that_is_allowed_runs(database: Connection) -> None:
+    fill(database, [{"a": 999}, {"a": 1000}])
+    lists = [{"a": {"$in": list(range(MAX_LIST_VALUES))}} for _ in range(10)]
+    others = [{"a" * 64: {"$exists": False}} for _ in range(MAX_TERMS - 10)]
+    assert matches(database, {"$and": lists + others}) == [0]
+    assert matches(database, nested(MAX_DEPTH)) == [0, 1]
+
+
+HOSTILE = ["'", '"', "\\", "$", "$.a", ":a", "?", "%s", "a\0b", "é'\u2019\uff07", "\u202e", "[POSTCOMPILE_param_1]"] + [
+    "' OR '1'='1",
+    "'); DROP TABLE documents; --",
+    '") OR 1=1 --',
+    "$gt'; DELETE FROM documents; --",
+]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_a_hostile_key_or_operator_is_refused(hostile: str) -> None:
+    for filter_ in ({hostile: 1}, {f"a{hostile}": 1}, {f"a.{hostile}.b": 1}, {"a": {f"${hostile}": 1}}):
+        with pytest.raises(InvalidFilterError):
+            compile_filter(filter_)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_a_hostile_value_matches_only_itself_and_is_not_in_the_statement(database: Connection, hostile: str) -> None:
+    stored = hostile.replace("\0", "\ufffd")
+    fill(database, [{"a": stored, "b": [stored]}, {"a": "other", "b": ["other"]}, {"a": "a", "b": ["a"]}, {}])
+    expected = [0] if stored == hostile else []
+    for filter_ in ({"a": hostile}, {"a": {"$in": [hostile]}}, {"b": {"$contains": hostile}}):
+        assert matches(database, filter_) == expected
+        plain = json.loads(json.dumps(filter_).replace(json.dumps(hostile), '"plain"'))
+        assert executed(database, filter_)[0] == executed(database, plain)[0]
+    assert database.scalar(text("SELECT count(*) FROM documents")) == 4
+
+
+def test_the_path_is_in_the_statement_and_the_values_are_parameters(database: Connection) -> None:
+    statement, parameters = executed(database, {"a.b": {"$gte": 271828}})
+    assert """json_extract(documents.metadata, '$."a"."b"') >= ?""" in statement
+    assert "271828" not in statement
+    assert 271828 in parameters
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [2020, {"$gte": 2020}, {"$lt": 2020}, {"$gt": 2000, "$lte": 2020}, {"$in": [2020, 2021]}, None],
+    ids=str,
+)
+def test_an_expression_index_is_searched(database: Connection, condition: Json) -> None:
+    statement, parameters = executed(database, {"year": condition})
+    plan = database.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+    assert [row.detail for row in plan if row.detail.startswith("SEARCH documents USING INDEX by_year")] != []
+    assert [row.detail for row in plan if row.detail.startswith("SCAN")] == []
+
+
+def test_filters_of_one_shape_share_one_compiled_statement(database: Connection) -> None:
+    cache: dict[Json, Json] = {}
+    for first, values in ((1, ["x"]), (2, ["y", "z"])):
+        filter_ = {"a": {"$gt": first}, "$or": [{"b": {"$in": values}}, {"c": {"$contains": values[0]}}]}
+        statement = select(DOCUMENTS.c.id).where(compile_filter(filter_))
+        database.execute(statement, execution_options={"compiled_cache": cache}).all()
+    assert len(cache) == 1
