@@ -7,9 +7,9 @@ from semsearch.types import Ids, StoredVectors, Vectors
 
 
 def clustered(rows: int, dim: int, *, seed: int = 0, centres: int = 50, spread: float = 0.5) -> Vectors:
-    """(rows, dim), normalised and rounded as stored vectors are."""
+    """(rows, dim), normalised and rounded as stored vectors are; other seeds give other points of the same clusters."""
     rng = np.random.default_rng(seed)
-    middles = rng.standard_normal((centres, dim))
+    middles = np.random.default_rng(centres).standard_normal((centres, dim))
     points = middles[rng.integers(0, centres, rows)] + spread * rng.standard_normal((rows, dim))
     return as_stored(as_vectors(points, dim)).astype(np.float32)
 

@@ -1,0 +1,136 @@
+"""A collection against a model of it in plain Python, through random sequences of everything that can be done to it."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from synthetic import clustered, oracle
+
+from semsearch import Collection, Document
+from semsearch.index import sizing
+from semsearch.index.vectors import as_stored, as_vectors
+from semsearch.types import Vectors
+
+DIM = 6
+POOL = clustered(400, DIM, centres=20)
+STORED = as_stored(as_vectors(POOL, DIM)).astype(np.float32)  # normalised and rounded once more, at the gate
+IDS = st.integers(0, 30)
+ROWS = st.integers(0, len(POOL) - 1)
+
+
+class CollectionMachine(RuleBasedStateMachine):
+    """The model: document id -> (row of POOL, year), in the order of the chunks' ids."""
+
+    index_from = 1_000_000
+
+    @initialize()
+    def create(self) -> None:
+        self.before = sizing.INDEX_FROM
+        sizing.INDEX_FROM = self.index_from
+        self.root = Path(tempfile.mkdtemp()) / "c"
+        self.collection = Collection.create(self.root, dim=DIM)
+        self.model: dict[str, tuple[int, int]] = {}
+
+    def teardown(self) -> None:
+        if hasattr(self, "collection"):
+            self.collection.close()
+            shutil.rmtree(self.root.parent)
+            sizing.INDEX_FROM = self.before
+
+    @rule(items=st.lists(st.tuples(IDS, ROWS, st.integers(0, 3)), min_size=1, max_size=12, unique_by=lambda item: item[0]))
+    def add(self, items: list[tuple[int, int, int]]) -> None:
+        documents = [Document(str(id), f"row {row}", {"year": year}, vector=POOL[row]) for id, row, year in items]
+        old = dict(self.model)
+        for id, row, year in items:
+            if str(id) in old and old[str(id)][0] == row:
+                self.model[str(id)] = (row, year)  # metadata alone: the chunk stays what it is
+            else:
+                self.model.pop(str(id), None)
+                self.model[str(id)] = (row, year)
+        report = self.collection.add(documents)
+        assert report.failed == ()
+        assert report.added == sum(str(id) not in old for id, _, _ in items)
+        assert report.skipped == sum(old.get(str(id)) == (row, year) for id, row, year in items)
+        assert report.added + report.updated + report.skipped == len(items)
+
+    @rule(ids=st.lists(IDS, max_size=6))
+    def remove(self, ids: list[int]) -> None:
+        names = {str(id) for id in ids}
+        report = self.collection.remove([str(id) for id in ids])
+        assert report.removed == len(names & set(self.model))
+        assert set(report.missing) == names - set(self.model)
+        for name in names:
+            self.model.pop(name, None)
+
+    @rule(year=st.integers(0, 4))
+    def remove_by_filter(self, year: int) -> None:
+        doomed = [name for name, (_, its) in self.model.items() if its > year]
+        assert self.collection.remove(filter={"year": {"$gt": year}}).removed == len(doomed)
+        for name in doomed:
+            del self.model[name]
+
+    @rule()
+    def reopen(self) -> None:
+        self.collection.close()
+        self.collection = Collection.open(self.root)
+
+    @rule(row=ROWS, k=st.integers(1, 40), exact=st.booleans())
+    def search(self, row: int, k: int, exact: bool) -> None:
+        self.check(POOL[row], k, self.model, exact=exact)
+
+    @rule(row=ROWS, k=st.integers(1, 10), years=st.sets(st.integers(0, 4)))
+    def search_filtered(self, row: int, k: int, years: set[int]) -> None:
+        matching = {name: value for name, value in self.model.items() if value[1] in years}
+        self.check(POOL[row], k, matching, filter={"year": {"$in": sorted(years)}})
+
+    def check(self, query: Vectors, k: int, live: dict[str, tuple[int, int]], **options: object) -> None:
+        names = list(live)
+        rows = STORED[[row for row, _ in live.values()]] if live else np.empty((0, DIM), dtype=np.float32)
+        [scores], [order] = oracle(as_vectors(query, DIM), k, np.arange(len(names)), rows)
+        hits = self.collection.search(vector=query, k=k, target_recall=options.pop("target_recall", 0.95), **options).hits
+        assert [hit.score for hit in hits] == scores
+        assert [hit.document_id for hit in hits] == [names[at] for at in order]
+        assert all(hit.text == f"row {live[hit.document_id][0]}" for hit in hits)
+
+    @invariant()
+    def counts_agree(self) -> None:
+        if hasattr(self, "collection"):
+            info = self.collection.info()
+            assert info.documents == info.chunks == len(self.model) == self.collection.count()
+            assert info.degraded is None
+            assert {summary.id for summary in self.collection.list(page_size=1_000).documents} == set(self.model)
+
+
+class IndexedCollectionMachine(CollectionMachine):
+    """The same with an index from 20 rows on, so that payload, tail and rebuilding take part."""
+
+    index_from = 20
+
+    @precondition(lambda self: hasattr(self, "model"))
+    @rule(rows=st.lists(ROWS, min_size=30, max_size=60))
+    def grow(self, rows: list[int]) -> None:
+        for number, row in enumerate(rows, 100):
+            self.model.pop(str(number), None) if self.model.get(str(number), (row, 9))[0] != row else None
+            self.model[str(number)] = (row, 9)
+        self.collection.add(
+            Document(str(number), f"row {row}", {"year": 9}, vector=POOL[row]) for number, row in enumerate(rows, 100)
+        )
+
+    def check(self, query: Vectors, k: int, live: dict[str, tuple[int, int]], **options: object) -> None:
+        # all lists, so that the answer is known; what fewer lists find is measured elsewhere
+        if not options.get("exact"):
+            options = {**options, "target_recall": 0.999_999}
+        super().check(query, k, live, **options)
+
+
+_profile = settings(
+    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+)
+TestCollection = CollectionMachine.TestCase
+TestCollection.settings = _profile
+TestIndexedCollection = IndexedCollectionMachine.TestCase
+TestIndexedCollection.settings = _profile
