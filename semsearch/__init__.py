@@ -1,22 +1,27 @@
-"""semsearch: find documents by meaning."""
+"""semsearch: find documents by meaning.
 
+Names are imported when they are first asked for, so that `import semsearch` loads neither numpy nor SQLAlchemy, and no
+model code.
+"""
+
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from semsearch import errors
-from semsearch.errors import SemsearchError
-from semsearch.types import AddReport, Context, Document, Hit, SearchResult
-
 if TYPE_CHECKING:
+    from semsearch import errors
     from semsearch.collection import Collection
+    from semsearch.errors import SemsearchError
+    from semsearch.types import AddReport, Context, Document, Hit, SearchResult
 
 __version__ = "0.1.0"
 __all__ = ["AddReport", "Collection", "Context", "Document", "Hit", "SearchResult", "SemsearchError", "errors"]
 
+_HOMES = {"Collection": "semsearch.collection", "SemsearchError": "semsearch.errors"}
+
 
 def __getattr__(name: str) -> object:
-    """Import the engine when it is first asked for: `import semsearch` loads neither SQLAlchemy nor any model code."""
-    if name == "Collection":
-        from semsearch.collection import Collection
-
-        return Collection
-    raise AttributeError(f"module 'semsearch' has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module 'semsearch' has no attribute {name!r}")
+    if name == "errors":
+        return import_module("semsearch.errors")
+    return getattr(import_module(_HOMES.get(name, "semsearch.types")), name)

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import contextlib
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,7 @@ from semsearch.errors import (
     InvalidRequestError,
 )
 from semsearch.index.vectors import as_vector, as_vectors
+from semsearch.ingest.gate import storable
 from semsearch.ingest.indexing import index_if_needed
 from semsearch.ingest.pipeline import add_documents
 from semsearch.search.context import build_context
@@ -61,6 +63,7 @@ class Collection:
         """Use `create` or `open` instead."""
         self._store, self._embedder = store, embedder
         self._snapshots = SnapshotCache(store)
+        self._adding = threading.Lock()  # a second add sees what the first one stored, and one index is built at a time
 
     # --- from nothing to an object, and back
 
@@ -165,9 +168,10 @@ class Collection:
             EmbedderMismatchError: the model under the collection's name is no longer the one that made its vectors.
             StoreFullError: the disk is full; what was reported to `progress` is kept.
         """
-        embedder = None if self._store.spec.model is None else self._embedder.get()
-        report = add_documents(self._store, embedder, documents, progress)
-        index_if_needed(self._store, damaged=self._snapshots.status().degraded is not None)
+        embedder = None if self._store.spec.model is None else self._embedder.get
+        with self._adding:
+            report = add_documents(self._store, embedder, documents, progress)
+            index_if_needed(self._store, damaged=self._snapshots.status().degraded is not None)
         return report
 
     def remove(self, ids: Iterable[str] | None = None, *, filter: Filter | None = None) -> RemoveReport:
@@ -328,9 +332,10 @@ class Collection:
             raise InvalidRequestError("say what to search for: either a query, or a vector")
         if vector is not None:
             return as_vector(vector, self._store.spec.dim)
-        if not str(query).strip():
+        text, _ = storable(str(query))
+        if not text.strip():
             raise EmptyQueryError("the query is empty: say in words what to find")
-        return as_vectors(self._embedder.get().embed_queries([str(query)]), self._store.spec.dim)
+        return as_vectors(self._embedder.get().embed_queries([text]), self._store.spec.dim)
 
     def _count_tokens(self, text: str) -> int:
         return self._embedder.get().count_tokens([text])[0]

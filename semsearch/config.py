@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"  # of a collection
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 
 
@@ -48,7 +49,7 @@ Source = Annotated[FilesSource | PythonDocsSource, Field(discriminator="type")]
 class Recipe(_Strict):
     """What `semsearch build` makes a collection from."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    name: Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
     model: str = DEFAULT_MODEL
     sources: Annotated[list[Source], Field(min_length=1)]
 

@@ -78,7 +78,7 @@ class CollectionNotFoundError(NotFoundError):
     """There is no collection at a path; opening never creates one."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"there is no collection at {path}; opening never creates one: create it, or add to it, first")
+        super().__init__(f"there is no collection at {path}; opening never creates one")
         self.path = path
 
 

@@ -25,8 +25,12 @@ def oracle(
     """Exact search written as directly as it can be: float64, one query at a time, sorted by (-score, id)."""
     all_scores, all_ids = [], []
     for query in queries.astype(np.float64):
-        products = [(id, float(np.dot(query, row))) for id, row in zip(ids.tolist(), vectors.astype(np.float64), strict=True)]
-        scored = [(-round(min(1.0, max(-1.0, score)), 6), id) for id, score in products if allowed is None or id in allowed]
+        products = [
+            (id, float(np.dot(query, row))) for id, row in zip(ids.tolist(), vectors.astype(np.float64), strict=True)
+        ]
+        scored = [
+            (-round(min(1.0, max(-1.0, score)), 6), id) for id, score in products if allowed is None or id in allowed
+        ]
         best = sorted(scored)[:k]
         all_scores.append([-score for score, _ in best])
         all_ids.append([id for _, id in best])

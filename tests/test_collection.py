@@ -103,7 +103,11 @@ def test_closed_and_opened_it_answers_the_same(collection: Collection, model: Fa
 
 
 def test_exact_search_and_a_target_of_one_are_the_same_as_the_default_here(collection: Collection) -> None:
-    assert found(collection, "bake", exact=True) == found(collection, "bake", target_recall=1.0) == found(collection, "bake")
+    assert (
+        found(collection, "bake", exact=True)
+        == found(collection, "bake", target_recall=1.0)
+        == found(collection, "bake")
+    )
 
 
 def test_k_beyond_the_collection_gives_everything(collection: Collection) -> None:
@@ -387,7 +391,9 @@ def test_vectors_that_are_brought_along_are_found(tmp_path: Path) -> None:
 
 def test_what_needs_a_model_is_refused_without_one(tmp_path: Path) -> None:
     with Collection.create(tmp_path / "own", dim=3) as own:
-        report = own.add([Document("a", "text"), Document("b", "text", vector=[1, 2]), Document("c", "t", vector=[1, 2, 3])])
+        report = own.add(
+            [Document("a", "text"), Document("b", "text", vector=[1, 2]), Document("c", "t", vector=[1, 2, 3])]
+        )
         assert [failure.document_id for failure in report.failed] == ["a", "b"]
         assert "no model to make one" in report.failed[0].reason
         assert "2 numbers" in report.failed[1].reason

@@ -134,7 +134,9 @@ def test_a_reader_keeps_up_with_a_writer(collection: Collection, vectors: Vector
         assert reader.info().degraded is None
 
 
-def test_a_reader_with_the_old_index_open_goes_on_while_its_files_vanish(collection: Collection, vectors: Vectors) -> None:
+def test_a_reader_with_the_old_index_open_goes_on_while_its_files_vanish(
+    collection: Collection, vectors: Vectors
+) -> None:
     with Collection.open(collection.info().path) as reader, reader._snapshots.current() as (snapshot, index):
         collection.add(document(number, vectors) for number in range(ROWS, 2 * ROWS))
         ids = index.search(vectors[:5], 10).ids
@@ -199,9 +201,8 @@ def test_an_interrupted_publication_leaves_nothing_that_counts(
         root = tmp_path / str(number)
         with Collection.create(root, dim=DIM) as made:
             made.add(document(n, vectors) for n in range(499))
-        with Collection.open(root) as again:
-            with files.armed(point, die), pytest.raises(KilledError):
-                again.add([document(499, vectors)])
+        with Collection.open(root) as again, files.armed(point, die), pytest.raises(KilledError):
+            again.add([document(499, vectors)])
         with Collection.open(root) as again:
             present = again.count()
             assert present == (499 if point == "store.precommit" else 500)

@@ -41,7 +41,9 @@ class CollectionMachine(RuleBasedStateMachine):
             shutil.rmtree(self.root.parent)
             sizing.INDEX_FROM = self.before
 
-    @rule(items=st.lists(st.tuples(IDS, ROWS, st.integers(0, 3)), min_size=1, max_size=12, unique_by=lambda item: item[0]))
+    @rule(
+        items=st.lists(st.tuples(IDS, ROWS, st.integers(0, 3)), min_size=1, max_size=12, unique_by=lambda item: item[0])
+    )
     def add(self, items: list[tuple[int, int, int]]) -> None:
         documents = [Document(str(id), f"row {row}", {"year": year}, vector=POOL[row]) for id, row, year in items]
         old = dict(self.model)
@@ -91,7 +93,9 @@ class CollectionMachine(RuleBasedStateMachine):
         names = list(live)
         rows = STORED[[row for row, _ in live.values()]] if live else np.empty((0, DIM), dtype=np.float32)
         [scores], [order] = oracle(as_vectors(query, DIM), k, np.arange(len(names)), rows)
-        hits = self.collection.search(vector=query, k=k, target_recall=options.pop("target_recall", 0.95), **options).hits
+        hits = self.collection.search(
+            vector=query, k=k, target_recall=options.pop("target_recall", 0.95), **options
+        ).hits
         assert [hit.score for hit in hits] == scores
         assert [hit.document_id for hit in hits] == [names[at] for at in order]
         assert all(hit.text == f"row {live[hit.document_id][0]}" for hit in hits)

@@ -18,7 +18,7 @@ class Embedder(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the content (weights, tokenizer, pooling, prompts, max_tokens, dim), wherever it was loaded from."""
+        """Hash of the content: weights, tokenizer, pooling, prompts, max_tokens, dim; not of where it came from."""
 
     @property
     def dim(self) -> int:

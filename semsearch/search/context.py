@@ -17,17 +17,25 @@ def build_context(hits: Sequence[Hit], token_budget: int, count_tokens: Callable
     """
     if token_budget < 1:
         raise InvalidRequestError(f"token_budget is {token_budget}; a context needs at least 1 token")
-    text, tokens = "", 0
-    citations: list[Citation] = []
+    chosen: list[tuple[Hit, str]] = []
+    special = count_tokens("")
+    room = token_budget - special
     for hit in hits:
-        number = len(citations) + 1
-        block = f"[{number}] {hit.title or hit.document_id}\n{hit.text}"
-        longer = f"{text}\n\n{block}" if text else block
-        needed = count_tokens(longer)
-        if needed <= token_budget:
-            text, tokens = longer, needed
-            citations.append(_citation(number, hit))
-    return Context(text, tuple(citations), tokens, token_budget, len(hits) - len(citations))
+        block = f"[{len(chosen) + 1}] {hit.title or hit.document_id}\n{hit.text}"
+        needed = count_tokens(f"\n\n{block}") - special
+        if needed <= room:
+            room -= needed
+            chosen.append((hit, block))
+    # blocks were counted one by one; a tokenizer may count them together a little differently
+    while chosen and count_tokens(_joined(chosen)) > token_budget:
+        chosen.pop()
+    text = _joined(chosen)
+    citations = tuple(_citation(number, hit) for number, (hit, _) in enumerate(chosen, 1))
+    return Context(text, citations, count_tokens(text) if text else 0, token_budget, len(hits) - len(chosen))
+
+
+def _joined(chosen: Sequence[tuple[Hit, str]]) -> str:
+    return "\n\n".join(block for _, block in chosen)
 
 
 def _citation(number: int, hit: Hit) -> Citation:

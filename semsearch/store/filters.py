@@ -23,7 +23,7 @@ from semsearch.types import Filter
 MAX_DEPTH = 8  # filters within filters
 MAX_TERMS = 64
 MAX_LIST_VALUES = 1_000
-MAX_VALUES = 10_000  # of all lists together; SQLite binds at most 32,766 values a statement
+MAX_VALUES = 10_000  # of all terms together; SQLite binds at most 32,766 values a statement
 
 Scalar: TypeAlias = str | int | float | bool | None
 Column: TypeAlias = ColumnElement[Any]
@@ -104,7 +104,7 @@ def parse_filter(filter: Filter) -> Condition:
         raise _invalid("", f"it has {len(terms)} terms; at most {MAX_TERMS} are allowed: say it with fewer, or use $in")
     values = sum(len(term.values) for term in terms if isinstance(term, IsOneOf))
     if values > MAX_VALUES:
-        raise _invalid("", f"its lists have {values} values together; at most {MAX_VALUES:,} are allowed")
+        raise _invalid("", f"it compares with {values} values; at most {MAX_VALUES:,} are allowed in all")
     return condition
 
 

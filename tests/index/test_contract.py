@@ -78,12 +78,16 @@ def test_a_filtered_search_equals_the_oracle_on_what_is_allowed(
     assert found.ids.shape == (20, min(10, len(allowed)))
 
 
-def test_allowed_ids_that_do_not_exist_match_nothing(build: Build, ids: Ids, vectors: Vectors, queries: Vectors) -> None:
+def test_allowed_ids_that_do_not_exist_match_nothing(
+    build: Build, ids: Ids, vectors: Vectors, queries: Vectors
+) -> None:
     index = build(ids, vectors)
     assert index.search(queries, 5, allowed_ids=np.array([0, 8, 10**12])).ids.shape == (20, 0)
 
 
-def test_an_empty_set_of_allowed_ids_matches_nothing(build: Build, ids: Ids, vectors: Vectors, queries: Vectors) -> None:
+def test_an_empty_set_of_allowed_ids_matches_nothing(
+    build: Build, ids: Ids, vectors: Vectors, queries: Vectors
+) -> None:
     found = build(ids, vectors).search(queries, 5, allowed_ids=np.array([], dtype=np.int64))
     assert found.ids.shape == found.scores.shape == (20, 0)
 
@@ -101,14 +105,18 @@ def test_rows_of_equal_score_come_in_the_order_of_their_ids(build: Build) -> Non
     assert found.ids.tolist() == [list(range(20))]
 
 
-def test_scores_descend_and_lie_between_minus_one_and_one(build: Build, ids: Ids, vectors: Vectors, queries: Vectors) -> None:
+def test_scores_descend_and_lie_between_minus_one_and_one(
+    build: Build, ids: Ids, vectors: Vectors, queries: Vectors
+) -> None:
     scores = build(ids, vectors).search(queries, 100, target_recall=1.0).scores
     assert (np.diff(scores, axis=1) <= 0).all()
     assert scores.max() <= 1.0
     assert scores.min() >= -1.0
 
 
-def test_a_batch_gives_each_query_what_it_gets_alone(build: Build, ids: Ids, vectors: Vectors, queries: Vectors) -> None:
+def test_a_batch_gives_each_query_what_it_gets_alone(
+    build: Build, ids: Ids, vectors: Vectors, queries: Vectors
+) -> None:
     index = build(ids, vectors)
     together = index.search(queries, 10)
     for at in range(len(queries)):

@@ -1,7 +1,7 @@
 """Filters against an evaluator written in plain Python, and every way in which a filter is refused."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import pytest
@@ -11,10 +11,6 @@ from sqlalchemy import Connection, StaticPool, column, create_engine, event, sel
 
 from semsearch.errors import InvalidFilterError
 from semsearch.store.filters import (
-    MAX_DEPTH,
-    MAX_LIST_VALUES,
-    MAX_TERMS,
-    MAX_VALUES,
     AllOf,
     AnyOf,
     Contains,
@@ -90,7 +86,7 @@ def look_up(metadata: Json, key: str) -> Json:
 
 
 def equals(value: Json, operand: Json) -> bool:
-    return value is ABSENT if operand is None and value is ABSENT else same(value, operand)
+    return (operand is None and value is ABSENT) or same(value, operand)
 
 
 def contains(value: Json, operand: Json) -> bool:
@@ -99,27 +95,18 @@ def contains(value: Json, operand: Json) -> bool:
     return isinstance(value, str) and isinstance(operand, str) and operand in value
 
 
-def is_ordered(name: str, value: Json, operand: Json) -> bool:
-    if kind(value) != kind(operand):
-        return False
-    return {"$gt": value > operand, "$gte": value >= operand, "$lt": value < operand, "$lte": value <= operand}[name]
-
-
-def operator_holds(name: str, value: Json, operand: Json) -> bool:
-    match name:
-        case "$eq":
-            return equals(value, operand)
-        case "$ne":
-            return not equals(value, operand)
-        case "$in":
-            return any(equals(value, each) for each in operand)
-        case "$nin":
-            return not any(equals(value, each) for each in operand)
-        case "$exists":
-            return (value is not ABSENT) == operand
-        case "$contains":
-            return contains(value, operand)
-    return is_ordered(name, value, operand)
+OPERATORS: dict[str, Callable[[Json, Json], bool]] = {
+    "$eq": equals,
+    "$ne": lambda value, operand: not equals(value, operand),
+    "$in": lambda value, operands: any(equals(value, each) for each in operands),
+    "$nin": lambda value, operands: not any(equals(value, each) for each in operands),
+    "$gt": lambda value, operand: kind(value) == kind(operand) and value > operand,
+    "$gte": lambda value, operand: kind(value) == kind(operand) and value >= operand,
+    "$lt": lambda value, operand: kind(value) == kind(operand) and value < operand,
+    "$lte": lambda value, operand: kind(value) == kind(operand) and value <= operand,
+    "$exists": lambda value, there: (value is not ABSENT) == there,
+    "$contains": contains,
+}
 
 
 def holds(filter_: Object, metadata: Object) -> bool:
@@ -135,9 +122,8 @@ def member_holds(name: str, operand: Json, metadata: Object) -> bool:
         case "$not":
             return not holds(operand, metadata)
     value = look_up(metadata, name)
-    if not isinstance(operand, dict):
-        return equals(value, operand)
-    return all(operator_holds(each, value, right) for each, right in operand.items())
+    operators = operand if isinstance(operand, dict) else {"$eq": operand}
+    return all(OPERATORS[each](value, right) for each, right in operators.items())
 
 
 # Random metadata, and filters whose keys and operands come from that metadata as often as not.
@@ -158,6 +144,7 @@ SCALARS = st.none() | st.booleans() | NUMBERS | STRINGS
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3), max_leaves=6
 )
+LISTS = st.lists(SCALARS, max_size=3)
 ROWS = st.lists(st.dictionaries(NAMES, VALUES, max_size=4), min_size=1, max_size=8)
 
 
@@ -175,62 +162,59 @@ def scalars_in(value: Json, key: str = "") -> Iterator[tuple[str, Json]]:
             yield key, value[1:]
 
 
-def conditions(operand: Json) -> st.SearchStrategy[Object]:
-    of_values = {name: st.just(operand) for name in ["$eq", "$ne", "$contains"]}
-    of_lists = {name: st.lists(SCALARS, max_size=3).map(lambda rest: [operand, *rest]) for name in ["$in", "$nin"]}
+def operators_on(operand: Json, others: list[Json]) -> Object:
     has_order = kind(operand) in ("number", "string")
-    of_order = {name: st.just(operand) for name in ["$gt", "$gte", "$lt", "$lte"] if has_order}
-    operators = {**of_values, **of_lists, **of_order, "$exists": st.booleans()}
-    one = st.sampled_from(sorted(operators)).flatmap(lambda name: st.fixed_dictionaries({name: operators[name]}))
-    return one | st.builds(lambda left, right: {**left, **right}, one, one)
+    lists = {"$in": [operand, *others], "$nin": [operand, *others]}
+    names = ["$eq", "$ne", "$contains"] + ["$gt", "$gte", "$lt", "$lte"] * has_order
+    return {**dict.fromkeys(names, operand), **lists, "$exists": bool(others)}
 
 
-def terms(key: str, operand: Json) -> st.SearchStrategy[Object]:
-    return st.fixed_dictionaries({key: st.just(operand) | conditions(operand)})
+@st.composite
+def terms(draw: st.DrawFn, rows: list[Object]) -> Object:
+    met = st.sampled_from(list(scalars_in(rows)) or [("a", None)])
+    key, operand = draw(met | st.tuples(KEYS, SCALARS))
+    operators = operators_on(operand, draw(LISTS))
+    chosen = draw(st.lists(st.sampled_from(sorted(operators)), max_size=2))
+    return {key: {name: operators[name] for name in chosen} or operand}
 
 
 def logical(inner: st.SearchStrategy[Object]) -> st.SearchStrategy[Object]:
     lists = st.lists(inner, min_size=1, max_size=3)
-    members = {"$and": lists, "$or": lists, "$not": inner, "a": SCALARS}
-    return st.fixed_dictionaries({}, optional=members)
+    return st.fixed_dictionaries({}, optional={"$and": lists, "$or": lists, "$not": inner, "a": SCALARS})
 
 
-@st.composite
-def cases(draw: st.DrawFn) -> tuple[list[Object], Object]:
-    rows = draw(ROWS)
-    met = st.sampled_from(list(scalars_in(rows)) or [("a", None)])
-    pairs = met | st.tuples(met.map(lambda pair: pair[0]), SCALARS) | st.tuples(KEYS, SCALARS)
-    one_term = pairs.flatmap(lambda pair: terms(*pair))
-    return rows, draw(st.recursive(one_term, logical, max_leaves=4))
+def assert_agrees(database: Connection, filter_: Object, rows: list[Object]) -> None:
+    expected = {number: holds(filter_, metadata) for number, metadata in enumerate(rows)}
+    found = {row[0]: row[1] for row in database.execute(select(DOCUMENTS.c.id, compile_filter(filter_)))}
+    assert found == expected, filter_
+    assert matches(database, filter_) == [number for number, held in expected.items() if held], filter_
+    assert matches(database, {"$not": filter_}) == [number for number, held in expected.items() if not held], filter_
 
 
-@settings(max_examples=250, deadline=None)
-@given(cases())
+@settings(max_examples=200, deadline=None)
+@given(ROWS.flatmap(lambda rows: st.tuples(st.just(rows), st.recursive(terms(rows), logical, max_leaves=4))))
 @example(([{"a": True}, {"a": 1}, {"a": None}, {}], {"$not": {"a": {"$in": [1, None]}}}))
 def test_a_filter_and_its_negation_are_true_or_false_exactly_as_the_oracle_says(
     database: Connection, case: tuple[list[Object], Object]
 ) -> None:
     rows, filter_ = case
     fill(database, rows)
-    expected = {number: holds(filter_, metadata) for number, metadata in enumerate(rows)}
-    found = {row[0]: row[1] for row in database.execute(select(DOCUMENTS.c.id, compile_filter(filter_)))}
-    assert found == expected
-    assert matches(database, filter_) == [number for number, held in expected.items() if held]
-    assert matches(database, {"$not": filter_}) == [number for number, held in expected.items() if not held]
+    assert_agrees(database, filter_, rows)
 
 
-EXAMPLES: list[Object] = [
-    {"v": 1},
-    {"v": True},
-    {"v": "1"},
-    {"v": None},
-    {},
-    {"v": ["a", 1, None, True]},
-    {"v": "Abc"},
-    {"v": {"w": 2.0}},
-    {"v": 2.5},
-    {"v": '["a"]'},
-]
+@settings(max_examples=50, deadline=None)
+@given(ROWS, LISTS)
+def test_each_operator_on_each_stored_scalar_is_as_the_oracle_says(
+    database: Connection, rows: list[Object], others: list[Json]
+) -> None:
+    fill(database, rows)
+    for key, operand in list(scalars_in(rows))[:5]:
+        for name, right in operators_on(operand, others).items():
+            assert_agrees(database, {key: {name: right}}, rows)
+
+
+V = [1, True, "1", None, ["a", 1, None, True], "Abc", {"w": 2.0}, 2.5, '["a"]']
+EXAMPLES: list[Object] = [*({"v": v} for v in V), {}]
 
 
 @pytest.mark.parametrize(
@@ -241,25 +225,25 @@ EXAMPLES: list[Object] = [
         ({"v": 1.0}, [0]),
         ({"v": True}, [1]),
         ({"v": "1"}, [2]),
-        ({"v": None}, [3, 4]),
-        ({"v": {"$ne": None}}, [0, 1, 2, 5, 6, 7, 8, 9]),
+        ({"v": None}, [3, 9]),
+        ({"v": {"$ne": None}}, [0, 1, 2, 4, 5, 6, 7, 8]),
         ({"v": {"$ne": 1}}, [1, 2, 3, 4, 5, 6, 7, 8, 9]),
-        ({"v": {"$in": [True, "1", 2.5, None]}}, [1, 2, 3, 4, 8]),
-        ({"v": {"$nin": [True, "1", 2.5, None]}}, [0, 5, 6, 7, 9]),
+        ({"v": {"$in": [True, "1", 2.5, None]}}, [1, 2, 3, 7, 9]),
+        ({"v": {"$nin": [True, "1", 2.5, None]}}, [0, 4, 5, 6, 8]),
         ({"v": {"$in": []}}, []),
         ({"v": {"$nin": []}}, list(range(10))),
-        ({"v": {"$gte": 1}}, [0, 8]),
-        ({"v": {"$gt": 1, "$lte": 2.5}}, [8]),
-        ({"v": {"$gte": "A"}}, [6, 9]),
-        ({"v": {"$exists": True}}, [0, 1, 2, 3, 5, 6, 7, 8, 9]),
-        ({"v": {"$exists": False}}, [4]),
-        ({"v": {"$contains": "a"}}, [5, 9]),
-        ({"v": {"$contains": "bc"}}, [6]),
-        ({"v": {"$contains": 1}}, [5]),
+        ({"v": {"$gte": 1}}, [0, 7]),
+        ({"v": {"$gt": 1, "$lte": 2.5}}, [7]),
+        ({"v": {"$gte": "A"}}, [5, 8]),
+        ({"v": {"$exists": True}}, [0, 1, 2, 3, 4, 5, 6, 7, 8]),
+        ({"v": {"$exists": False}}, [9]),
+        ({"v": {"$contains": "a"}}, [4, 8]),
+        ({"v": {"$contains": "bc"}}, [5]),
+        ({"v": {"$contains": 1}}, [4]),
         ({"v": {"$contains": False}}, []),
-        ({"v": {"$contains": None}}, [5]),
-        ({"v": {"$contains": ""}}, [2, 6, 9]),
-        ({"v.w": 2}, [7]),
+        ({"v": {"$contains": None}}, [4]),
+        ({"v": {"$contains": ""}}, [2, 5, 8]),
+        ({"v.w": 2}, [6]),
         ({"v.0": "a"}, []),
         ({"$or": [{"v": 1}, {"v": "1"}], "$not": {"v": "1"}}, [0]),
         ({"$and": [{"v": {"$gt": 0}}, {"v": {"$lt": 2}}]}, [0]),
@@ -295,8 +279,6 @@ def nested(levels: int) -> Object:
     return filter_
 
 
-NOT_A_KEY = "is not a key"
-NOT_ALLOWED = "is not allowed"
 ERRORS: list[tuple[Json, str, list[str]]] = [
     (None, "filter:", ["None is not a filter", '{"year": {"$gte": 2020}}']),
     ([{"a": 1}], "filter:", ["is not a filter"]),
@@ -308,17 +290,17 @@ ERRORS: list[tuple[Json, str, list[str]]] = [
     ({"a": {}}, "filter at a:", ["an empty object", '{"$exists": true}']),
     ({"a": {"$gt": 1, "b": 2}}, "filter at a:", ['"b" stands among operators']),
     ({"a": {"b": 1}}, "filter at a:", ['write "a.b"']),
-    ({"a": {"b c": 1}}, "filter at a:", ["'b c'", NOT_A_KEY]),
+    ({"a": {"b c": 1}}, "filter at a:", ["'b c'", "is not a key"]),
     ({"$or": [{"x": 1}, {"year": {"$foo": 1}}]}, "filter at $or[1].year:", ["'$foo'", "$contains", "$gte", "$nin"]),
     ({"$gt": 1}, "filter:", ["'$gt'", "below a key $eq", "beside keys $and $or $not"]),
     ({"a": {"$not": {"$gt": 1}}}, "filter at a:", ["'$not'", "beside keys $and $or $not"]),
     ({"a": {"$GT": 1}}, "filter at a:", ["'$GT'"]),
     ({"a": [1, 2]}, "filter at a:", ["[1, 2] is a list", "$in"]),
     ({"a": {"$eq": [1]}}, "filter at a.$eq:", ["[1] is a list"]),
-    ({"a": {"$ne": {"b": 1}}}, "filter at a.$ne:", ["{'b': 1}", NOT_ALLOWED]),
+    ({"a": {"$ne": {"b": 1}}}, "filter at a.$ne:", ["{'b': 1}", "is not allowed"]),
     ({"a": {"$in": "en"}}, "filter at a.$in:", ["'en'", "a list of values"]),
-    ({"a": {"$nin": [1, {}]}}, "filter at a.$nin[1]:", ["{}", NOT_ALLOWED]),
-    ({"a": {"$in": [0] * (MAX_LIST_VALUES + 1)}}, "filter at a.$in:", ["1001", "at most 1,000"]),
+    ({"a": {"$nin": [1, {}]}}, "filter at a.$nin[1]:", ["{}", "is not allowed"]),
+    ({"a": {"$in": [0] * 1001}}, "filter at a.$in:", ["1001", "at most 1,000"]),
     ({"a": {"$exists": 1}}, "filter at a.$exists:", ["1", "true or false"]),
     ({"a": {"$contains": ["x"]}}, "filter at a.$contains:", ["['x'] is a list"]),
     *[
@@ -331,22 +313,18 @@ ERRORS: list[tuple[Json, str, list[str]]] = [
     ({"a": 10**5000}, "filter at a:", ["of type int, too long to show"]),
     ({"a": float("nan")}, "filter at a:", ["nan", "finite"]),
     ({"a": {"$lt": float("-inf")}}, "filter at a.$lt:", ["-inf", "finite"]),
-    ({"a": "\ud800"}, "filter at a:", [r"'\ud800'", NOT_ALLOWED]),
-    ({"a": b"x"}, "filter at a:", ["b'x'", NOT_ALLOWED]),
+    ({"a": "\ud800"}, "filter at a:", [r"'\ud800'", "is not allowed"]),
+    ({"a": b"x"}, "filter at a:", ["b'x'", "is not allowed"]),
     ({1: 2}, "filter:", ["1 is not a key"]),
     *[
-        ({"$and": [{key: 1}]}, "filter at $and[0]:", [NOT_A_KEY, "A-Z a-z 0-9 _ . -"])
+        ({"$and": [{key: 1}]}, "filter at $and[0]:", ["is not a key", "A-Z a-z 0-9 _ . -"])
         for key in ["", " a", "-a", ".a", "a b", "a\n", "é", "a" * 65, "a[0]", "a:b", "a%s", "a?"]
     ],
     *[({key: 1}, "filter:", [repr(key), "empty part"]) for key in ["a..b", "a.", "a.b."]],
-    (nested(MAX_DEPTH + 1), "filter at " + ".".join(["$not"] * MAX_DEPTH) + ":", ["more than 8 deep"]),
-    ({"$or": [{"a": 1}] * (MAX_TERMS + 1)}, "filter:", ["65 terms", "at most 64"]),
-    ({"$or": [{}] * (MAX_TERMS + 1)}, "filter:", ["65 terms"]),
-    (
-        {"$or": [{"a": {"$in": [0] * MAX_LIST_VALUES}}] * 10 + [{"b": {"$ne": 1}}]},
-        "filter:",
-        [f"{MAX_VALUES + 1} values", "at most 10,000"],
-    ),
+    (nested(9), "filter at " + ".".join(["$not"] * 8) + ":", ["more than 8 deep"]),
+    ({"$or": [{"a": 1}] * 65}, "filter:", ["65 terms", "at most 64"]),
+    ({"$or": [{}] * 65}, "filter:", ["65 terms"]),
+    ({"$or": [{"a": {"$in": [0] * 1000}}] * 10 + [{"b": 1}]}, "filter:", ["10001 values", "at most 10,000"]),
 ]
 
 
@@ -364,28 +342,24 @@ def test_the_error_names_the_place_the_offender_and_what_is_allowed(
 
 def test_the_largest_filter_that_is_allowed_runs(database: Connection) -> None:
     fill(database, [{"a": 999}, {"a": 1000}])
-    lists = [{"a": {"$in": list(range(MAX_LIST_VALUES))}} for _ in range(10)]
-    others = [{"a" * 64: {"$exists": False}} for _ in range(MAX_TERMS - 10)]
+    lists = [{"a": {"$in": list(range(1000))}} for _ in range(10)]
+    others = [{"a" * 64: {"$exists": False}} for _ in range(54)]
     assert matches(database, {"$and": lists + others}) == [0]
-    assert matches(database, nested(MAX_DEPTH)) == [0, 1]
+    assert matches(database, nested(8)) == [0, 1]
 
 
-HOSTILE = ["'", '"', "\\", "$", "$.a", ":a", "?", "%s", "a\0b", "é'\u2019\uff07", "\u202e", "[POSTCOMPILE_param_1]"] + [
-    "' OR '1'='1",
-    "'); DROP TABLE documents; --",
-    '") OR 1=1 --',
-    "$gt'; DELETE FROM documents; --",
-]
+SIGNS = ["'", '"', "\\", "$", "$.a", ":a", "?", "%s", "a\0b", "é'\u2019\uff07", "\u202e", "[POSTCOMPILE_param_1]"]
+CODE = ["' OR '1'='1", "'); DROP TABLE documents; --", '") OR 1=1 --', "$gt'; DELETE FROM documents; --"]
 
 
-@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("hostile", SIGNS + CODE)
 def test_a_hostile_key_or_operator_is_refused(hostile: str) -> None:
     for filter_ in ({hostile: 1}, {f"a{hostile}": 1}, {f"a.{hostile}.b": 1}, {"a": {f"${hostile}": 1}}):
         with pytest.raises(InvalidFilterError):
             compile_filter(filter_)
 
 
-@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("hostile", SIGNS + CODE)
 def test_a_hostile_value_matches_only_itself_and_is_not_in_the_statement(database: Connection, hostile: str) -> None:
     stored = hostile.replace("\0", "\ufffd")
     fill(database, [{"a": stored, "b": [stored]}, {"a": "other", "b": ["other"]}, {"a": "a", "b": ["a"]}, {}])

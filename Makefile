@@ -1,0 +1,43 @@
+# Everything that a developer or CI does has a word here; `make help` prints them.
+PYTHON ?= python3
+BIN := .venv/bin
+export SEMSEARCH_INDEXES ?= indexes
+
+.PHONY: help install demo test test-slow check bench clean
+
+help:       ## print this
+	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
+
+install: .venv/.installed  ## make .venv with semsearch and the tools of development in it
+
+.venv/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[cpu]' --group dev
+	@touch $@
+
+demo: install  ## index Python's own documentation, ask it three questions, and show what the space of meaning is
+	$(BIN)/semsearch build indexes/python-docs.toml
+	$(BIN)/semsearch search python-docs "make a text out of an object to send it over the network" -k 3
+	$(BIN)/semsearch search python-docs "wait until several threads have come to the same point" -k 3
+	$(BIN)/semsearch search python-docs "how long is the longest line of this text" -k 3 --filter '{"kind": {"$$in": ["function", "method"]}}'
+	$(BIN)/python benchmarks/meaning.py
+
+test: install  ## the default suite
+	$(BIN)/pytest
+
+test-slow: install  ## what proves the promises at length
+	$(BIN)/pytest -m slow
+
+check: install  ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: install  ## every benchmark whose data is here; results as JSON in benchmarks/results
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/retrieval_quality.py
+	$(BIN)/python benchmarks/index_recall.py
+
+clean:      ## remove what was built, but no collection
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

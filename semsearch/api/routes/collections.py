@@ -1,0 +1,50 @@
+"""What can be asked of one collection; ranking, storing and every check of values are the engine's."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from semsearch.api.schemas import AddRequest, CollectionName, ContextRequest, SearchRequest
+from semsearch.collection import Collection
+from semsearch.types import AddReport, Context, SearchResult
+
+if TYPE_CHECKING:
+    from semsearch.api.registry import OpenCollections
+
+router = APIRouter(prefix="/v1/collections/{collection}")
+
+
+def _opened(request: Request, collection: CollectionName) -> Collection:
+    collections: OpenCollections = request.app.state.collections
+    return collections.get(collection)
+
+
+Opened = Annotated[Collection, Depends(_opened)]
+
+
+@router.post("/search")
+def search(collection: Opened, body: SearchRequest) -> SearchResult:
+    """Find the chunks nearest in meaning to a query, or to a vector, by cosine."""
+    return collection.search(
+        body.query,
+        vector=body.vector,
+        k=body.k,
+        mode=body.mode,
+        filter=body.filter,
+        target_recall=body.target_recall,
+        exact=body.exact,
+    )
+
+
+@router.post("/documents")
+def add(collection: Opened, body: AddRequest) -> AddReport:
+    """Insert or replace documents by id; they are durable and can be found when this answers."""
+    return collection.add(each.document() for each in body.documents)
+
+
+@router.post("/context")
+def context(collection: Opened, body: ContextRequest) -> Context:
+    """Put the texts of hits into one text for a language model, each with a citation."""
+    return collection.context(
+        body.query, vector=body.vector, token_budget=body.token_budget, k=body.k, filter=body.filter
+    )

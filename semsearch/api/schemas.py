@@ -1,0 +1,85 @@
+"""The shapes of requests, with their bounds; answers are the dataclasses of `semsearch.types`.
+
+Only shapes are checked here: what a filter, a vector or a document may hold is the engine's to say.
+"""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Path
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from semsearch.config import NAME_PATTERN
+from semsearch.types import Document, SearchMode
+
+MAX_DOCUMENTS = 256
+
+CollectionName = Annotated[
+    str, Path(pattern=f"^{NAME_PATTERN}$", description="a folder in the service's indexes folder")
+]
+
+
+def _encodable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"character {error.start} is a lone surrogate, which no text in Unicode has") from error
+    return text
+
+
+# JSON can spell lone surrogates, which could not be sent back
+Text = Annotated[str, AfterValidator(_encodable)]
+
+
+class _Strict(BaseModel):
+    """Nothing is ignored, and nothing is converted: "5" is not 5."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _Question(_Strict):
+    query: Text | None = Field(None, description="text, embedded by the collection's model")
+    vector: list[float] | None = Field(None, description="instead of a query: as many numbers as the collection's dim")
+    filter: dict[str, Any] | None = Field(None, description='on metadata, e.g. {"year": {"$gte": 2020}}')
+
+
+class SearchRequest(_Question):
+    """Either a query or a vector, and how to search for it."""
+
+    k: int = Field(10, ge=1, le=1_000, description="hits asked for")
+    mode: SearchMode = Field(SearchMode.SEMANTIC, strict=False)
+    target_recall: float = Field(0.95, gt=0, le=1, description="share of the exact nearest chunks to find, in the mean")
+    exact: bool = Field(False, description="compare with every stored vector")
+
+
+class ContextRequest(_Question):
+    """Either a query or a vector, and the room there is for the text of its hits."""
+
+    token_budget: int = Field(1_000, ge=1, le=100_000, description="tokens that the text may have")
+    k: int = Field(20, ge=1, le=1_000, description="hits to choose from")
+
+
+class NewDocument(_Strict):
+    """A document to add, or to replace the one with this id by."""
+
+    id: Text
+    text: str
+    title: str | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    source: Text | None = None
+    vector: list[float] | None = Field(None, description="for collections without a model, and only for them")
+
+    def document(self) -> Document:
+        return Document(self.id, self.text, self.metadata, self.title, self.source, self.vector)
+
+
+class AddRequest(_Strict):
+    """Documents to add; those that are refused are in the answer, and stop no other."""
+
+    documents: list[NewDocument] = Field(max_length=MAX_DOCUMENTS)
+
+
+class Health(BaseModel):
+    """That the service runs, and which version of semsearch it is."""
+
+    status: Literal["ok"]
+    version: str

@@ -1,0 +1,181 @@
+"""What the commands print: JSON, and text for people; what is printed here was computed elsewhere.
+
+Data goes to stdout, everything else to stderr. Text of documents can hold anything; on its way to a person, control
+characters become U+FFFD, so that no document can drive a terminal.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from semsearch.types import AddReport, CollectionInfo, Context, Document, DocumentSummary, Hit
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_TEXT_LINES = 3  # of a hit
+_FAILURES_SHOWN = 20
+_NAME_WIDTH = 13  # of `info`
+
+
+def use_utf8() -> None:
+    """Write UTF-8 whatever the locale says; what UTF-8 does not have (lone surrogates) is written as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def print_json(value: object) -> None:
+    """One line of JSON on stdout."""
+    print(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def print_text(text: str) -> None:
+    """Text for a person on stdout."""
+    print(_CONTROL.sub("\ufffd", text))
+
+
+def print_note(text: str) -> None:
+    """A message on stderr."""
+    print(_CONTROL.sub("\ufffd", f"semsearch: {text}"), file=sys.stderr)
+
+
+def print_failures(report: AddReport) -> None:
+    """The first failures on stderr, each as "where: reason", and how many more there are."""
+    for failure in report.failed[:_FAILURES_SHOWN]:
+        print_note(f"{failure.where}: {failure.reason}")
+    more = len(report.failed) - _FAILURES_SHOWN
+    if more > 0:
+        print_note(f"{counted(more, 'more failure')}; --json lists all of them")
+
+
+def report_text(name: str, report: AddReport, seconds: float) -> str:
+    """What an `add` did, on one line, and what was changed in the texts on another one."""
+    lines = [
+        f"{name}: {report.added} added, {report.updated} updated, {report.skipped} skipped, "
+        f"{len(report.failed)} failed; {counted(report.chunks, 'chunk')} in {seconds:.1f} s"
+    ]
+    if report.truncated:
+        lines.append(f"{counted(report.truncated, 'chunk')} longer than the model reads")
+    if report.replaced:
+        lines.append(f"{counted(report.replaced, 'character')} (NUL, lone surrogates) replaced by U+FFFD")
+    return "\n".join(lines)
+
+
+def hits_text(hits: Sequence[Hit]) -> str:
+    """Hits for a person, each with the beginning of its text, as wide as the terminal."""
+    if not hits:
+        return "no hits"
+    width, rank_width = _width(), len(str(len(hits)))
+    return "\n\n".join(_hit_text(hit, width, rank_width) for hit in hits)
+
+
+def context_text(context: Context) -> str:
+    """The text for a language model, then where each block of it comes from."""
+    if not context.citations:
+        return f"no hit fits in {context.token_budget} tokens" if context.omitted else "no hits"
+    citations = [
+        f"[{citation.number}] {citation.document_id} {citation.start}:{citation.end}  {citation.score:.3f}"
+        for citation in context.citations
+    ]
+    used = f"{context.tokens} of {context.token_budget} tokens, {counted(context.omitted, 'hit')} left out"
+    return "\n".join([context.text, "", *citations, used])
+
+
+def document_text(document: Document) -> str:
+    """What is known of a document, an empty line, and its text."""
+    known = [("id", document.id), ("title", document.title), ("source", document.source)]
+    header = [f"{name}: {value}" for name, value in known if value is not None]
+    if document.metadata:
+        header.append(f"metadata: {json.dumps(document.metadata, ensure_ascii=False)}")
+    return "\n".join([*header, "", document.text])
+
+
+def documents_text(documents: Sequence[DocumentSummary]) -> str:
+    """A table of documents; ids are never cut, titles to the width of the terminal."""
+    if not documents:
+        return "no documents"
+    rows = [(each.id, str(each.characters), str(each.chunks), each.title or "") for each in documents]
+    return _table([("ID", "CHARACTERS", "CHUNKS", "TITLE"), *rows], _width())
+
+
+def info_text(info: CollectionInfo) -> str:
+    """A line for each fact about a collection."""
+    index = "none: every search scans all vectors"
+    if info.index is not None:
+        index = f"{counted(info.index.rows, 'vector')} in {info.index.nlist} inverted lists, {_size(info.index.bytes)}"
+    facts = {
+        "name": info.name,
+        "path": info.path,
+        "documents": info.documents,
+        "chunks": info.chunks,
+        "model": info.model or "none: vectors are brought along",
+        "fingerprint": info.fingerprint,
+        "dim": info.dim,
+        "max_tokens": info.max_tokens,
+        "device": info.device,
+        "index": index,
+        "tail": f"{counted(info.tail, 'vector')} outside the index",
+        "tombstones": info.tombstones,
+        "degraded": info.degraded,
+        "size": _size(info.bytes),
+        "format": info.format,
+        "created": info.created,
+    }
+    return "\n".join(f"{name:<{_NAME_WIDTH}}{value}" for name, value in facts.items() if value is not None)
+
+
+def counted(number: int, noun: str) -> str:
+    """1 chunk, 2 chunks."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _hit_text(hit: Hit, width: int, rank_width: int) -> str:
+    head = f"{hit.rank:>{rank_width}}  {hit.score:.3f}  "
+    place = f"  {hit.start}:{hit.end}" + ("" if hit.page is None else f", page {hit.page}")
+    label = _cut(hit.title or hit.document_id, width - len(head) - len(place))
+    indent = " " * (rank_width + 2)
+    more = [hit.document_id if hit.title else None, hit.heading]
+    lines = [head + label + place, *(indent + line for line in more if line)]
+    beginning = " ".join(hit.text[: (_TEXT_LINES + 1) * width].split())
+    lines += textwrap.wrap(
+        beginning, width, initial_indent=indent, subsequent_indent=indent, max_lines=_TEXT_LINES, placeholder=" …"
+    )
+    return "\n".join(lines)
+
+
+def _table(rows: Sequence[Sequence[str]], width: int) -> str:
+    """Columns as wide as they need to be; numbers to the right, the last column cut to what room there is."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    room = max(width - sum(widths[:-1]) - 2 * (len(widths) - 1), 0)
+    lines = []
+    for first, *numbers, last in rows:
+        cells = [first.ljust(widths[0]), *(cell.rjust(size) for cell, size in zip(numbers, widths[1:-1], strict=True))]
+        lines.append("  ".join([*cells, _cut(last, room)]).rstrip())
+    return "\n".join(lines)
+
+
+def _cut(text: str, width: int) -> str:
+    one_line = " ".join(text.split())
+    return one_line if len(one_line) <= width else (one_line[: width - 1] + "…" if width > 0 else "")
+
+
+def _size(number: int) -> str:
+    size = float(number)
+    for unit in ("B", "kB", "MB"):
+        if size < 1_000:
+            return f"{size:.3g} {unit}"
+        size /= 1_000
+    return f"{size:.3g} GB"
+
+
+def _width() -> int:
+    """Columns of the terminal, 80 when stdout is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 80

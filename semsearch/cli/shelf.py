@@ -1,0 +1,95 @@
+"""From what was typed to an open collection: global options, settings, names, paths; nothing is printed here."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from semsearch.errors import CollectionNotFoundError, ConfigError, InvalidRequestError
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+    from semsearch.collection import Collection
+    from semsearch.config import Settings
+
+
+@dataclass(slots=True)
+class Shelf:
+    """The folder of collections as the options in front of the command describe it; `None` is what the settings say."""
+
+    indexes: Path | None = None
+    device: str | None = None
+    debug: bool = False
+
+    @classmethod
+    def of(cls, context: typer.Context) -> "Shelf":
+        """The shelf that this command line names."""
+        return context.ensure_object(cls)
+
+    def settings(self) -> "Settings":
+        """The environment, overridden by the options; raises ConfigError."""
+        from pydantic import ValidationError
+
+        from semsearch.config import Settings
+
+        options: dict[str, Any] = {"indexes": self.indexes, "device": self.device}
+        given = {name: value for name, value in options.items() if value is not None}
+        try:
+            return Settings(**given)
+        except ValidationError as error:
+            raise ConfigError(_settings_message(error, given)) from error
+
+    def path(self, name: str) -> Path:
+        """The directory of a collection; a name with a / is one already, whether it exists or not.
+
+        Raises:
+            InvalidRequestError: it cannot be a collection's name.
+        """
+        from semsearch.config import NAME_PATTERN
+
+        if "/" in name:
+            return Path(name)
+        if not re.fullmatch(NAME_PATTERN, name):
+            raise InvalidRequestError(
+                f"COLLECTION is {name!r:.80}; a name has up to 64 letters, digits, '_', '.' and '-' and begins with a "
+                "letter or a digit; the path of a collection has a / in it"
+            )
+        return self.settings().indexes / name
+
+    def open(self, name: str, *, model: str | None = None) -> "Collection":
+        """Open a collection, with its model from elsewhere if `model` says so; raises what Collection.open does."""
+        from semsearch.collection import Collection
+
+        with self.naming_others():
+            return Collection.open(self.path(name), model=model, device=self.settings().device)
+
+    def create(self, name: str, *, model: str | None, dim: int | None) -> "Collection":
+        """Create a collection; raises what Collection.create does."""
+        from semsearch.collection import Collection
+
+        return Collection.create(self.path(name), model=model, dim=dim, device=self.settings().device)
+
+    @contextlib.contextmanager
+    def naming_others(self) -> Iterator[None]:
+        """Have a CollectionNotFoundError tell which collections there are."""
+        try:
+            yield
+        except CollectionNotFoundError as error:
+            from semsearch.collection import list_collections
+
+            indexes = self.settings().indexes
+            names = ", ".join(list_collections(indexes))
+            error.add_note(f"collections in {indexes}: {names}" if names else f"there are no collections in {indexes}")
+            raise
+
+
+def _settings_message(error: "ValidationError", given: dict[str, Any]) -> str:
+    problem = error.errors()[0]
+    name = str(problem["loc"][0])
+    source = f"--{name}" if name in given else f"SEMSEARCH_{name.upper()}"
+    return f"{source} is {problem['input']!r:.80}: {problem['msg']}"

@@ -1,0 +1,146 @@
+"""Finds the files that a path stands for, and gives each its document id; no file is opened here.
+
+A folder, or the part of a glob before its first wildcard, is never left: symbolic links below it are not followed.
+"""
+
+import glob
+import os
+import stat
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from semsearch.types import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A regular file: its absolute path, and the id of the document in it."""
+
+    path: Path
+    document_id: str
+
+
+def find_files(path: str, suffixes: Collection[str], passed_over: Counter[str]) -> Iterator[FoundFile | Failure]:
+    """Yield the files of a file's, a folder's or a glob's path, in a stable order, or why there are none.
+
+    The id is the file's name, and inside a folder `<folder>/<path below it>`; a glob gives the ids that its folder
+    would give. What is below a folder and not read (hidden, not a regular file, of another suffix) is counted by kind
+    in `passed_over`; a named file of another suffix is a failure.
+    """
+    target = _absolute(path)
+    try:
+        mode = target.stat().st_mode if path else None
+    except (FileNotFoundError, NotADirectoryError):
+        mode = None
+    except (OSError, ValueError) as error:
+        yield Failure(path, f"cannot be looked up: {_explained(error)}; check the path and its permissions")
+        return
+    if mode is None:
+        yield from _find_by_glob(path, target, suffixes, passed_over)
+    elif stat.S_ISDIR(mode):
+        yield from _select(target, _walk(target, passed_over), suffixes, passed_over)
+    elif not stat.S_ISREG(mode):
+        yield Failure(path, "is neither a file nor a folder; name a file, or pipe JSON Lines into '-'")
+    elif target.suffix.lower() not in suffixes:
+        kind = f"{target.suffix} files" if target.suffix else "files without a suffix"
+        yield Failure(path, f"{kind} are not read; convert it to one of: {', '.join(sorted(suffixes))}")
+    else:
+        yield _found(target, target.name)
+
+
+def _absolute(path: str) -> Path:
+    # ".." is resolved so that a folder has a name; elsewhere a link keeps its own name, which outlives its target's.
+    return Path(os.path.realpath(path)) if ".." in Path(path).parts else Path(path).absolute()
+
+
+def _explained(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
+def _found(path: Path, document_id: str) -> FoundFile | Failure:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        where = os.fsencode(path).decode(errors="backslashreplace")
+        return Failure(where, "its name is not UTF-8, so no document can be named after it; rename it")
+    return FoundFile(path, document_id)
+
+
+def _select(
+    root: Path, paths: Iterable[Path | Failure], suffixes: Collection[str], passed_over: Counter[str]
+) -> Iterator[FoundFile | Failure]:
+    for path in paths:
+        if isinstance(path, Failure):
+            yield path
+        elif path.suffix.lower() in suffixes:
+            yield _found(path, f"{root.name}/{path.relative_to(root).as_posix()}")
+        else:
+            passed_over[path.suffix.lower() or "no suffix"] += 1
+
+
+def _walk(root: Path, passed_over: Counter[str]) -> Iterator[Path | Failure]:
+    """Yield a folder's regular files by name, then those of its folders by name."""
+    pending = [root]
+    while pending:
+        folder = pending.pop()
+        try:
+            files, folders = _list(folder, passed_over)
+        except OSError as error:
+            yield Failure(str(folder), f"the folder cannot be read: {_explained(error)}; check its permissions")
+            continue
+        yield from files
+        pending += reversed(folders)
+
+
+def _list(folder: Path, passed_over: Counter[str]) -> tuple[list[Path], list[Path]]:
+    files, folders = [], []
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.name.startswith("."):
+                passed_over["hidden"] += 1
+            elif entry.is_symlink():
+                passed_over["symbolic links"] += 1
+            elif entry.is_dir():
+                folders.append(Path(entry))
+            elif entry.is_file():
+                files.append(Path(entry))
+            else:
+                passed_over["special files"] += 1
+    return files, folders
+
+
+def _find_by_glob(
+    path: str, target: Path, suffixes: Collection[str], passed_over: Counter[str]
+) -> Iterator[FoundFile | Failure]:
+    if not glob.has_magic(path):
+        yield Failure(path, "does not exist; check its spelling and the current folder")
+        return
+    root = next(parent for parent in target.parents if parent.is_dir())
+    pattern = target.relative_to(root)
+    if pattern.name == "**":  # since 3.13 this means files as well as folders
+        pattern /= "*"
+    try:
+        paths = sorted(root.glob(str(pattern)))
+    except (OSError, ValueError) as error:
+        yield Failure(path, f"cannot be expanded: {_explained(error)}; correct the pattern, or name the folder")
+        return
+    if not paths:
+        yield Failure(path, "matches nothing; check its spelling and the current folder")
+    yield from _select(root, _visible_files(root, pattern, paths, passed_over), suffixes, passed_over)
+
+
+def _visible_files(root: Path, pattern: Path, paths: Iterable[Path], passed_over: Counter[str]) -> Iterator[Path]:
+    """Leave out what a walk through the folder would pass over."""
+    real_root = Path(os.path.realpath(root))
+    for path in paths:
+        inner = path.relative_to(root)
+        if any(part.startswith(".") and part not in pattern.parts for part in inner.parts):
+            passed_over["hidden"] += 1
+        elif os.path.realpath(path) != str(real_root / inner):
+            passed_over["symbolic links"] += 1
+        elif path.is_file():
+            yield path
+        else:
+            passed_over["folders" if path.is_dir() else "special files"] += 1

@@ -1,0 +1,121 @@
+"""What every document passes before it is stored: checked, cleaned of what cannot be stored, and hashed."""
+
+import hashlib
+import json
+import math
+import re
+from dataclasses import replace
+
+from semsearch.errors import InvalidDocumentError
+from semsearch.types import Document
+
+MAX_ID_CHARACTERS = 1_024
+MAX_DEPTH = 32  # of metadata
+_REPLACEMENT = "\ufffd"
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # SQLite ends a text at NUL; lone surrogates have no UTF-8
+
+
+def checked(document: Document, *, own_vectors: bool) -> tuple[Document, int]:
+    """The document as it can be stored, and the number of characters replaced by U+FFFD in its text and title.
+
+    Replacement is one for one, so that offsets stay what they were.
+
+    Raises:
+        InvalidDocumentError: the id, the text, the metadata or the presence of a vector is not right.
+    """
+    _check_id(document.id)
+    _check_texts(document)
+    _check_metadata(document.metadata)
+    if own_vectors and document.vector is None:
+        raise InvalidDocumentError("it has no vector, and this collection has no model to make one")
+    if not own_vectors and document.vector is not None:
+        raise InvalidDocumentError("it brings a vector, and this collection's vectors are made by its model")
+    if not own_vectors and not document.text.strip() and not (document.title or "").strip():
+        raise InvalidDocumentError("it is empty: there is no text and no title to find it by")
+    text, in_text = storable(document.text)
+    title, in_title = storable(document.title or "")
+    return replace(document, text=text, title=title or None), in_text + in_title
+
+
+def storable(text: str) -> tuple[str, int]:
+    """The text with NUL and lone surrogates replaced, one for one, and how many there were."""
+    return _UNSTORABLE.subn(_REPLACEMENT, text)
+
+
+def content_hash(document: Document, vector: bytes) -> bytes:
+    """Of what the chunks and vectors are made from: title, text, and the document's own vector as it is stored."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in ((document.title or "").encode(), document.text.encode(), vector):
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.digest()
+
+
+def details_hash(document: Document) -> bytes:
+    """Of what is updated in place: metadata and source."""
+    text = json.dumps([document.metadata, document.source], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def _check_id(document_id: object) -> None:
+    if not isinstance(document_id, str) or not 0 < len(document_id) <= MAX_ID_CHARACTERS:
+        raise InvalidDocumentError(f"its id is {document_id!r:.80}; it has to be 1 to {MAX_ID_CHARACTERS} characters")
+    if _UNSTORABLE.search(document_id):
+        raise InvalidDocumentError(f"its id {document_id!r:.80} holds NUL or a lone surrogate")
+
+
+def _check_texts(document: Document) -> None:
+    if not isinstance(document.text, str):
+        raise InvalidDocumentError(f"its text is {type(document.text).__name__}; it has to be str")
+    for name, value in (("title", document.title), ("source", document.source)):
+        if value is not None and not isinstance(value, str):
+            raise InvalidDocumentError(f"its {name} is {type(value).__name__}; it has to be str or None")
+    if document.source is not None and _UNSTORABLE.search(document.source):
+        raise InvalidDocumentError(f"its source {document.source!r:.80} holds NUL or a lone surrogate")
+
+
+def _check_metadata(metadata: object) -> None:
+    if not isinstance(metadata, dict):
+        raise InvalidDocumentError(f"its metadata is {type(metadata).__name__}; it has to be a JSON object")
+    _check_json(metadata, "metadata", MAX_DEPTH)
+
+
+def _check_json(value: object, path: str, depth: int) -> None:
+    if depth < 0:
+        raise InvalidDocumentError(f"its metadata is nested deeper than {MAX_DEPTH} levels")
+    match value:
+        case dict():
+            for key, item in value.items():
+                _check_key(key, path)
+                _check_json(item, f"{path}.{key}", depth - 1)
+        case list() | tuple():
+            for number, item in enumerate(value):
+                _check_json(item, f"{path}[{number}]", depth - 1)
+        case _:
+            problem = _scalar_problem(value)
+            if problem is not None:
+                raise InvalidDocumentError(f"{path} {problem}")
+
+
+def _scalar_problem(value: object) -> str | None:
+    match value:
+        case None | bool():
+            return None
+        case str():
+            return "holds NUL or a lone surrogate" if _UNSTORABLE.search(value) else None
+        case int():
+            return None if -(2**63) <= value < 2**63 else "is an integer that does not fit 64 bits"
+        case float():
+            return None if math.isfinite(value) else f"is {value}; JSON has no such number"
+        case _:
+            return f"is of type {type(value).__name__}, which JSON does not have"
+
+
+def _check_key(key: object, path: str) -> None:
+    if not isinstance(key, str) or _UNSTORABLE.search(key):
+        raise InvalidDocumentError(f"{path} has the key {key!r:.80}; keys have to be str without NUL")
+    if "." in key:
+        raise InvalidDocumentError(
+            f"{path} has the key {key!r:.80}; a dot in a filter descends into nested objects, so that no filter "
+            "could reach this key: rename it"
+        )

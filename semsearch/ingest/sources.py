@@ -1,0 +1,60 @@
+"""Reads the documents that a recipe names; how each source is read is in the modules beside this one."""
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from semsearch.config import FilesSource, PythonDocsSource, Recipe
+from semsearch.errors import ConfigError
+from semsearch.ingest.python_docs import read_python_docs
+from semsearch.ingest.readers import count_documents, read_paths
+from semsearch.types import Document, Failure
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe; raises ConfigError that names the file, the key, its value and what is allowed."""
+    try:
+        return Recipe.read(path)
+    except OSError as error:
+        raise ConfigError(f"the recipe {path} cannot be read: {error.strerror}; check its path") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the recipe {path} is not TOML: {error}; correct it") from error
+    except ValidationError as error:
+        raise ConfigError(f"the recipe {path} cannot be used: {'; '.join(map(_explained, error.errors()))}") from error
+
+
+def read_sources(recipe: Recipe, *, base: Path, max_document_bytes: int) -> Iterator[Document | Failure]:
+    """Yield the documents of all sources in their order; relative paths start at `base`, the recipe's folder."""
+    for source in recipe.sources:
+        if isinstance(source, FilesSource):
+            yield from read_paths(_paths(source, base), max_document_bytes=max_document_bytes)
+        else:
+            yield from read_python_docs()
+
+
+def count_sources(recipe: Recipe, *, base: Path) -> int | None:
+    """Count the documents to come, for a progress bar; `None` if a source cannot tell without reading everything."""
+    files = [source for source in recipe.sources if isinstance(source, FilesSource)]
+    if len(files) < len(recipe.sources):
+        return None
+    return count_documents([path for source in files for path in _paths(source, base)])
+
+
+def _paths(source: FilesSource, base: Path) -> list[str]:
+    return [str(base / path) for path in source.paths]
+
+
+def _explained(error: ErrorDetails) -> str:
+    place, value = ".".join(map(str, error["loc"])), error["input"]
+    if error["type"] == "missing":
+        return f"{place} is missing"
+    if error["type"] == "extra_forbidden":
+        model = _MODELS.get(error["loc"][-2], Recipe) if len(error["loc"]) > 1 else Recipe
+        return f"{place} = {value!r} is not understood; the keys here are: {', '.join(model.model_fields)}"
+    return f"{place} = {value!r} is wrong: {error['msg']}"
+
+
+_MODELS: dict[int | str, type[BaseModel]] = {"files": FilesSource, "python-docs": PythonDocsSource}
