@@ -142,7 +142,7 @@ def _hit_text(hit: Hit, width: int, rank_width: int) -> str:
     place = f"  {hit.start}:{hit.end}" + ("" if hit.page is None else f", page {hit.page}")
     label = _cut(hit.title or hit.document_id, width - len(head) - len(place))
     indent = " " * (rank_width + 2)
-    more = [hit.document_id if hit.title else None, hit.heading]
+    more = [hit.document_id if hit.title and hit.title != hit.document_id else None, hit.heading]
     lines = [head + label + place, *(indent + line for line in more if line)]
     beginning = " ".join(hit.text[: (_TEXT_LINES + 1) * width].split())
     lines += textwrap.wrap(

@@ -22,7 +22,7 @@ def read_jsonl(file: BinaryIO, name: str, *, max_document_bytes: int = 10_000_00
 
     Args:
         file: read line by line; a line above `max_document_bytes` is skipped without being held in memory.
-        name: what the file is called in failures, and in the source (`<name>:<line>`) of documents that bring none.
+        name: what the file is called in failures (`<name>:<line>`), and the source of documents that bring none.
         max_document_bytes: the longest line that is read.
     """
     blank = True
@@ -32,7 +32,7 @@ def read_jsonl(file: BinaryIO, name: str, *, max_document_bytes: int = 10_000_00
             reason = f"is longer than max_document_bytes ({max_document_bytes:,}); split it or raise the setting"
             yield Failure(where, reason)
         elif line.strip():
-            yield _read_line(line, where)
+            yield _read_line(line, name, where)
         else:
             continue
         blank = False
@@ -64,14 +64,14 @@ def _lines(file: BinaryIO, max_bytes: int) -> Iterator[bytes | None]:
         beginning = b""
 
 
-def _read_line(line: bytes, where: str) -> Document | Failure:
+def _read_line(line: bytes, name: str, where: str) -> Document | Failure:
     document_id = None
     try:
         values = _parse(line)
         document_id = _take_id(values)
         text, title, source = _take_text(values), _take(values, "title", str), _take(values, "source", str)
         vector = _take_vector(values)
-        return Document(document_id, text, _take_metadata(values), title, source or where, vector)
+        return Document(document_id, text, _take_metadata(values), title, source or name, vector)
     except InvalidDocumentError as error:
         return Failure(where, str(error), document_id)
 

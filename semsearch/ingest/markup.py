@@ -54,7 +54,8 @@ def parse_html(data: bytes) -> Content:
         try:
             soup = BeautifulSoup(markup, "html.parser")
         except ParserRejectedMarkup as error:
-            raise InvalidDocumentError(f"is not HTML that can be parsed ({error}); correct it") from error
+            _, _, cause = str(error).rpartition("\n")
+            raise InvalidDocumentError(f"is not HTML that can be parsed ({cause.strip()}); correct it") from error
     return Content(_html_title(soup), _visible_text(soup))
 
 

@@ -1,5 +1,6 @@
 """Makes documents of the docstrings of the standard library of the Python that runs this.
 
+Public is what a module names in `__all__`, and without that what does not begin with an underscore.
 Modules written in Python are read as source and never imported; those written in C have no source, so they are imported
 and asked. What a public module takes from a private one (`deque` from `_collections`) is documented as its own.
 """
@@ -21,8 +22,8 @@ from semsearch.types import Document
 
 # Easter eggs, examples, programs, tables, and the standard library's own tests: nothing that one looks up.
 _LEFT_OUT = frozenset({
-    "antigravity", "encodings", "ensurepip", "idle_test", "idlelib", "lib2to3", "pydoc_data", "test", "tests", "this",
-    "turtledemo", "venv", "xxlimited", "xxlimited_35", "xxsubtype",
+    "antigravity", "distutils", "encodings", "ensurepip", "idle_test", "idlelib", "lib2to3", "pydoc_data", "test", "tests",
+    "this", "turtledemo", "venv", "xxlimited", "xxlimited_35", "xxsubtype",
 })  # fmt: skip
 _IMPLEMENTATIONS = frozenset({"nt", "posix"})  # of `os`, under whose name people know them
 
@@ -91,10 +92,34 @@ def _entries(spec: ModuleSpec) -> Iterator[_Entry]:
     if not tree:
         yield from _compiled_entries(spec)
         return
-    yield from _source_entries(tree)
+    exported = _exported(tree)
+    for entry in _source_entries(tree):
+        if not entry.name or exported is None or entry.name.partition(".")[0] in exported:
+            yield entry
     for statement in _statements(tree):
         if isinstance(statement, ast.ImportFrom) and (lender := _find_lender(spec, statement)):
             yield from _borrowed_entries(lender, statement)
+
+
+def _exported(tree: ast.Module) -> set[str] | None:
+    """The names in a module's `__all__`; `None` if it has none, or puts it together when it runs."""
+    names: set[str] = set()
+    for statement in _statements(tree):
+        match statement:
+            case ast.Assign(targets=[ast.Name(id="__all__")], value=value):
+                pass
+            case ast.AugAssign(target=ast.Name(id="__all__"), value=value):
+                pass
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="__all__")), args=[value])):
+                pass
+            case _:
+                continue
+        try:
+            added = ast.literal_eval(value)
+        except ValueError:
+            return None
+        names |= {added} if isinstance(added, str) else set(added)
+    return names or None
 
 
 def _parse(spec: ModuleSpec) -> ast.Module | None:

@@ -35,14 +35,15 @@ def read_paths(paths: Sequence[str], *, max_document_bytes: int = 10_000_000) ->
     """
     for path in paths:
         if path == "-":
-            yield from read_jsonl(sys.stdin.buffer, "<stdin>", max_document_bytes=max_document_bytes)
+            lines = read_jsonl(sys.stdin.buffer, "<stdin>", max_document_bytes=max_document_bytes)
+            yield from _guarded(lines, "<stdin>")
             continue
         passed_over: Counter[str] = Counter()
         for file in find_files(path, READERS, passed_over):
             if isinstance(file, Failure):
                 yield file
             else:
-                yield from _read(file, max_document_bytes)
+                yield from _guarded(READERS[file.path.suffix.lower()](file, max_document_bytes), str(file.path))
         _log(path, passed_over)
 
 
@@ -65,13 +66,11 @@ def _count(file: FoundFile | Failure) -> int:
         return 1  # the failure that reading it will yield
 
 
-def _read(file: FoundFile, max_document_bytes: int) -> Iterator[Document | Failure]:
+def _guarded(items: Iterator[Document | Failure], where: str) -> Iterator[Document | Failure]:
     try:
-        yield from READERS[file.path.suffix.lower()](file, max_document_bytes)
+        yield from items
     except OSError as error:
-        yield Failure(
-            str(file.path), f"cannot be read: {error.strerror or error}; check its permissions, then add it again"
-        )
+        yield Failure(where, f"cannot be read: {error.strerror or error}; check its permissions, then add it again")
 
 
 def _log(path: str, passed_over: Counter[str]) -> None:

@@ -13,7 +13,7 @@ from semsearch.collection import Collection
 
 def test_get_prints_what_is_known_then_the_text(cli: Cli, pets: str, folder: Path) -> None:
     run = cli("get", pets, "cat")
-    source = f"{folder}/pets.jsonl:1"
+    source = f"{folder}/pets.jsonl"
     header = f'id: cat\ntitle: On cats\nsource: {source}\nmetadata: {{"year": 2020}}\n'
     assert (run.code, run.out, run.err) == (0, f"{header}\nthe cat sat on the mat\n", "")
 
@@ -22,7 +22,7 @@ def test_get_json_has_all_of_the_document(cli: Cli, pets: str, folder: Path) -> 
     assert cli("get", pets, "cat", "--json").json() == {
         "id": "cat",
         "title": "On cats",
-        "source": f"{folder}/pets.jsonl:1",
+        "source": f"{folder}/pets.jsonl",
         "metadata": {"year": 2020},
         "text": "the cat sat on the mat",
     }

@@ -111,9 +111,22 @@ def test_dash_reads_json_lines_from_standard_input(monkeypatch: pytest.MonkeyPat
     stdin = io.TextIOWrapper(io.BytesIO(b'{"id": "x", "text": "t"}\nbroken\n'))
     monkeypatch.setattr(sys, "stdin", stdin)
     first, second = read("-")
-    assert first == Document(id="x", text="t", source="<stdin>:1")
+    assert first == Document(id="x", text="t", source="<stdin>")
     assert isinstance(second, Failure)
     assert second.where == "<stdin>:2"
+
+
+def test_standard_input_that_cannot_be_read_is_a_failure(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(io.BytesIO):
+        def readline(self, size: int | None = -1) -> bytes:
+            raise IsADirectoryError(21, "Is a directory")
+
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(Broken()))
+    first, second = read("-", folder / "a.txt")
+    assert isinstance(first, Failure)
+    assert first.where == "<stdin>"
+    assert first.reason.startswith("cannot be read: Is a directory")
+    assert isinstance(second, Document)
 
 
 def test_text_is_kept_to_the_character_but_for_a_byte_order_mark(tmp_path: Path) -> None:
