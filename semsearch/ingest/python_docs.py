@@ -22,8 +22,8 @@ from semsearch.types import Document
 
 # Easter eggs, examples, programs, tables, and the standard library's own tests: nothing that one looks up.
 _LEFT_OUT = frozenset({
-    "antigravity", "distutils", "encodings", "ensurepip", "idle_test", "idlelib", "lib2to3", "pydoc_data", "test", "tests",
-    "this", "turtledemo", "venv", "xxlimited", "xxlimited_35", "xxsubtype",
+    "antigravity", "distutils", "encodings", "ensurepip", "idle_test", "idlelib", "lib2to3", "pydoc_data", "test",
+    "tests", "this", "turtledemo", "venv", "xxlimited", "xxlimited_35", "xxsubtype",
 })  # fmt: skip
 _IMPLEMENTATIONS = frozenset({"nt", "posix"})  # of `os`, under whose name people know them
 
