@@ -23,6 +23,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _TEXT_LINES = 3  # of a hit
 _FAILURES_SHOWN = 20
 _NAME_WIDTH = 13  # of `info`
+_GOOD = 0.8  # recall from which on `info` shows the operating curve
 
 
 def use_utf8() -> None:
@@ -108,9 +109,10 @@ def documents_text(documents: Sequence[DocumentSummary]) -> str:
 
 def info_text(info: CollectionInfo) -> str:
     """A line for each fact about a collection."""
-    index = "none: every search scans all vectors"
+    index, recall = "none: every search scans all vectors", None
     if info.index is not None:
         index = f"{counted(info.index.rows, 'vector')} in {info.index.nlist} inverted lists, {_size(info.index.bytes)}"
+        recall = ", ".join(f"{recall:.3f} at nprobe {nprobe}" for nprobe, recall in info.index.curve if recall >= _GOOD)
     facts = {
         "name": info.name,
         "path": info.path,
@@ -122,6 +124,7 @@ def info_text(info: CollectionInfo) -> str:
         "max_tokens": info.max_tokens,
         "device": info.device,
         "index": index,
+        "recall": recall,
         "tail": f"{counted(info.tail, 'vector')} outside the index",
         "tombstones": info.tombstones,
         "degraded": info.degraded,
