@@ -22,7 +22,7 @@ from semsearch.errors import (
 )
 from semsearch.index.vectors import as_vector, as_vectors
 from semsearch.ingest.gate import storable
-from semsearch.ingest.indexing import index_if_needed
+from semsearch.ingest.maintenance import maintain
 from semsearch.ingest.pipeline import add_documents
 from semsearch.search.context import build_context
 from semsearch.search.profile import Stopwatch
@@ -31,7 +31,7 @@ from semsearch.search.snapshot import SnapshotCache
 from semsearch.store.documents import DATABASE, LOCK, DocumentStore, take_lock
 from semsearch.store.filters import parse_filter
 from semsearch.store.migrations import FORMAT
-from semsearch.store.records import CollectionSpec, ManifestFile
+from semsearch.store.records import CollectionSpec
 from semsearch.types import (
     AddReport,
     CollectionInfo,
@@ -40,6 +40,7 @@ from semsearch.types import (
     Failure,
     Filter,
     IndexInfo,
+    ManifestFile,
     Page,
     ProgressCallback,
     RemoveReport,
@@ -171,7 +172,7 @@ class Collection:
         embedder = None if self._store.spec.model is None else self._embedder.get
         with self._adding:
             report = add_documents(self._store, embedder, documents, progress)
-            index_if_needed(self._store, damaged=self._snapshots.status().degraded is not None)
+            maintain(self._store, damaged=self._snapshots.status().degraded is not None)
         return report
 
     def remove(self, ids: Iterable[str] | None = None, *, filter: Filter | None = None) -> RemoveReport:
@@ -191,6 +192,18 @@ class Collection:
         with self._store.write() as writer:
             removed = writer.remove(wanted)
         return RemoveReport(len(removed), tuple(id for id in wanted if id not in removed))
+
+    def compact(self) -> None:
+        """Give back the space of what was deleted, join small segments, and put all of a large collection in its index.
+
+        Searches and writes go on meanwhile.
+
+        Raises:
+            CollectionLockedError, StoreFullError
+        """
+        with self._adding:
+            maintain(self._store, damaged=self._snapshots.status().degraded is not None, everything=True)
+            self._store.release_space()
 
     # --- reading
 
@@ -356,7 +369,8 @@ def _mode(mode: str) -> SearchMode:
 
 def _index_info(file: ManifestFile, manifest: list[ManifestFile]) -> IndexInfo:
     curve = tuple((nprobe, recall) for nprobe, recall in file.details["curve"])
-    return IndexInfo(file.details["rows"], file.details["nlist"], curve, sum(part.bytes for part in manifest))
+    size = sum(part.bytes for part in manifest if part.kind in {"ivf", "ivf_ids"})
+    return IndexInfo(file.details["rows"], file.details["nlist"], curve, size)
 
 
 def _cursor(seq: int) -> str:

@@ -208,6 +208,17 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class ManifestFile:
+    """A file of the collection as its manifest knows it."""
+
+    name: str
+    kind: str
+    bytes: int
+    sha256: str
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class IndexInfo:
     """The FAISS payload that serves approximate search.
 

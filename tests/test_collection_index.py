@@ -11,7 +11,7 @@ from synthetic import clustered, oracle
 
 from semsearch import Collection, Document
 from semsearch.index import sizing
-from semsearch.types import Vectors
+from semsearch.types import ManifestFile, Vectors
 
 DIM, ROWS = 16, 2_000
 
@@ -209,12 +209,13 @@ def test_an_interrupted_publication_leaves_nothing_that_counts(
             assert again.info().degraded is None
             again.add([document(499, vectors)])
             assert again.info().index is not None
-            assert {path.name for path in (root / "faiss").iterdir()} == {
-                Path(file.name).name for file in manifest(again)
+            present = {
+                str(path.relative_to(root)) for folder in ("faiss", "vectors") for path in (root / folder).iterdir()
             }
+            assert present == {file.name for file in manifest(again)}
             assert list((root / "tmp").iterdir()) == []
 
 
-def manifest(collection: Collection) -> list[object]:
+def manifest(collection: Collection) -> list[ManifestFile]:
     with collection._store.read() as reader:
         return list(reader.manifest())

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from hypothesis import HealthCheck, settings
@@ -25,12 +26,12 @@ ROWS = st.integers(0, len(POOL) - 1)
 class CollectionMachine(RuleBasedStateMachine):
     """The model: document id -> (row of POOL, year), in the order of the chunks' ids."""
 
-    index_from = 1_000_000
+    sizes: ClassVar[dict[str, int]] = {}
 
     @initialize()
     def create(self) -> None:
-        self.before = sizing.INDEX_FROM
-        sizing.INDEX_FROM = self.index_from
+        self.before = {name: getattr(sizing, name) for name in self.sizes}
+        self.set_sizes(self.sizes)
         self.root = Path(tempfile.mkdtemp()) / "c"
         self.collection = Collection.create(self.root, dim=DIM)
         self.model: dict[str, tuple[int, int]] = {}
@@ -39,7 +40,12 @@ class CollectionMachine(RuleBasedStateMachine):
         if hasattr(self, "collection"):
             self.collection.close()
             shutil.rmtree(self.root.parent)
-            sizing.INDEX_FROM = self.before
+            self.set_sizes(self.before)
+
+    @staticmethod
+    def set_sizes(sizes: dict[str, int]) -> None:
+        for name, value in sizes.items():
+            setattr(sizing, name, value)
 
     @rule(
         items=st.lists(st.tuples(IDS, ROWS, st.integers(0, 3)), min_size=1, max_size=12, unique_by=lambda item: item[0])
@@ -110,9 +116,16 @@ class CollectionMachine(RuleBasedStateMachine):
 
 
 class IndexedCollectionMachine(CollectionMachine):
-    """The same with an index from 20 rows on, so that payload, tail and rebuilding take part."""
+    """The same with tiny sizes, so that segments, their rewriting, the index and the tail all take part."""
 
-    index_from = 20
+    sizes: ClassVar[dict[str, int]] = {"INDEX_FROM": 20, "SEAL_FROM": 8, "SEGMENT_ROWS": 40}
+
+    @rule()
+    def compact(self) -> None:
+        self.collection.compact()
+        info = self.collection.info()
+        assert info.tombstones == 0 or info.index is None
+        assert info.index is None or info.index.rows == len(self.model)
 
     @precondition(lambda self: hasattr(self, "model"))
     @rule(rows=st.lists(ROWS, min_size=30, max_size=60))

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from semsearch.errors import CollectionNotFoundError
+from semsearch.index.sealed import read_segments
 from semsearch.store.documents import DocumentStore
 
 WORDS = [
@@ -75,7 +76,10 @@ def contents(indexes: Path) -> Chunks:
     store = DocumentStore.open(indexes / "c")
     with store.read() as reader:
         names = [summary.id for _, summary in reader.summaries(None, 0, 10**9)]
-        with_vector = [int(id) for ids, _ in reader.vectors() for id in ids]
+        deleted, _ = reader.deleted_chunks()
+        sealed = [each.segment for each in read_segments(store.root, reader.manifest(), deleted)]
+        blocks = [*(block for segment in sealed for block in segment.blocks()), *reader.tail()]
+        with_vector = [int(id) for ids, _ in blocks for id in ids]
         records = reader.chunks(range(1, max(with_vector, default=0) + 1))
         counts = reader.counts()
     store.close()

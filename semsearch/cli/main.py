@@ -31,6 +31,7 @@ app.command("get")(reading.get)
 app.command("list")(reading.list_documents)
 app.command("info")(reading.info)
 app.command("remove")(removing.remove)
+app.command("compact")(removing.compact)
 app.command("drop")(removing.drop)
 app.command("serve")(serving.serve)
 

@@ -111,7 +111,7 @@ def info_text(info: CollectionInfo) -> str:
     """A line for each fact about a collection."""
     index, recall = "none: every search scans all vectors", None
     if info.index is not None:
-        index = f"{counted(info.index.rows, 'vector')} in {info.index.nlist} inverted lists, {_size(info.index.bytes)}"
+        index = f"{counted(info.index.rows, 'vector')} in {info.index.nlist} inverted lists, {size(info.index.bytes)}"
         recall = ", ".join(f"{recall:.3f} at nprobe {nprobe}" for nprobe, recall in info.index.curve if recall >= _GOOD)
     facts = {
         "name": info.name,
@@ -128,7 +128,7 @@ def info_text(info: CollectionInfo) -> str:
         "tail": f"{counted(info.tail, 'vector')} outside the index",
         "tombstones": info.tombstones,
         "degraded": info.degraded,
-        "size": _size(info.bytes),
+        "size": size(info.bytes),
         "format": info.format,
         "created": info.created,
     }
@@ -138,6 +138,16 @@ def info_text(info: CollectionInfo) -> str:
 def counted(number: int, noun: str) -> str:
     """1 chunk, 2 chunks."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def size(number: int) -> str:
+    """Bytes for a person."""
+    amount = float(number)
+    for unit in ("B", "kB", "MB"):
+        if amount < 1_000:
+            return f"{amount:.3g} {unit}"
+        amount /= 1_000
+    return f"{amount:.3g} GB"
 
 
 def _hit_text(hit: Hit, width: int, rank_width: int) -> str:
@@ -168,15 +178,6 @@ def _table(rows: Sequence[Sequence[str]], width: int) -> str:
 def _cut(text: str, width: int) -> str:
     one_line = " ".join(text.split())
     return one_line if len(one_line) <= width else (one_line[: width - 1] + "…" if width > 0 else "")
-
-
-def _size(number: int) -> str:
-    size = float(number)
-    for unit in ("B", "kB", "MB"):
-        if size < 1_000:
-            return f"{size:.3g} {unit}"
-        size /= 1_000
-    return f"{size:.3g} GB"
 
 
 def _width() -> int:

@@ -1,4 +1,4 @@
-"""Commands that take something out: remove, drop."""
+"""Commands that take something out, and give its space back: remove, compact, drop."""
 
 import sys
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from semsearch.cli.errors import FAILED, USERS_MISTAKE
-from semsearch.cli.output import counted, print_json, print_note, print_text
+from semsearch.cli.output import counted, print_json, print_note, print_text, size
 from semsearch.cli.parameters import AsJson, CollectionName, FilterText, parsed_filter
 from semsearch.cli.shelf import Shelf
 from semsearch.errors import InvalidRequestError
@@ -32,6 +32,18 @@ def remove(
         print_text(f"{counted(report.removed, 'document')} removed")
     if report.missing:
         raise typer.Exit(USERS_MISTAKE)
+
+
+def compact(context: typer.Context, collection: CollectionName, *, as_json: AsJson = False) -> None:
+    """Give back the space of removed documents, and bring the index up to date."""
+    with Shelf.of(context).open(collection) as opened:
+        before = opened.info().bytes
+        opened.compact()
+        info = opened.info()
+    if as_json:
+        print_json({"collection": info.name, "bytes_before": before, "bytes": info.bytes})
+    else:
+        print_text(f"{info.name}: {size(before)} before, {size(info.bytes)} now")
 
 
 def drop(

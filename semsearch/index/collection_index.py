@@ -1,38 +1,41 @@
-"""The index of a whole collection: an IVF payload over most rows, the exact tail over the rest, as one VectorIndex."""
+"""The index of a whole collection: IVF over what it covers, exact search over the other segments and the tail."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 
 from semsearch.index.contract import Neighbours, VectorIndex
 from semsearch.index.exact import ExactIndex
 from semsearch.index.ivf import IvfIndex
+from semsearch.index.segment import Segment
 from semsearch.index.vectors import check_request
 from semsearch.types import Ids, Vectors
 
 
 class CollectionIndex:
-    """Payload and tail, disjoint and without deleted rows.
+    """Segments and tail are disjoint and hold every live row; the payload holds those of the first segments again.
 
-    `load_rows` gives the payload's rows as they are stored, for searches that must not rely on derived data.
+    A segment is in the payload as a whole or not at all.
     """
 
-    def __init__(
-        self, dim: int, payload: IvfIndex | None, tail: ExactIndex, load_rows: Callable[[], ExactIndex]
-    ) -> None:
-        self._dim, self._payload, self._tail, self._load_rows = dim, payload, tail, load_rows
+    def __init__(self, payload: IvfIndex | None, segments: Sequence[Segment], tail: ExactIndex) -> None:
+        self._exact: list[VectorIndex] = [*segments, tail]
+        self._approximate = self._exact
+        if payload is not None:
+            covered = int(payload.ids[-1])
+            outside = [segment for segment in segments if int(segment.ids[-1]) > covered]
+            self._approximate = [payload, *outside, tail]
+        self._tail = tail
 
     def __len__(self) -> int:
-        return len(self._tail) + (len(self._payload) if self._payload is not None else 0)
+        return sum(map(len, self._exact))
 
     def search(
         self, queries: Vectors, k: int, *, target_recall: float = 0.95, allowed_ids: Ids | None = None
     ) -> Neighbours:
-        """As `VectorIndex.search`; a target of 1.0 reads the stored vectors and no FAISS index."""
-        check_request(queries, k, self._dim, target_recall)
-        parts: list[VectorIndex] = [self._tail]
-        if self._payload is not None:
-            parts.insert(0, self._load_rows() if target_recall == 1.0 else self._payload)
+        """As `VectorIndex.search`; a target of 1.0 reads the stored vectors and nothing that is derived from them."""
+        check_request(queries, k, self._tail.dim, target_recall)
+        parts = self._exact if target_recall == 1.0 else self._approximate
         found = [part.search(queries, k, target_recall=target_recall, allowed_ids=allowed_ids) for part in parts]
         return found[0] if len(found) == 1 else _merged(found, k)
 

@@ -1,4 +1,4 @@
-"""Exact search with numpy over rows in memory: the oracle, the tail, and all there is for small collections."""
+"""Exact search with numpy over rows in memory: the tail, which is all there is of a small collection."""
 
 from typing import TypeVar
 
@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semsearch.index.contract import Neighbours
+from semsearch.index.ids import positions_of
 from semsearch.index.vectors import FLOAT32_ERROR, ScoredIds, check_request, cosines, ranked
 from semsearch.types import Ids, StoredVectors, Vectors
 
@@ -28,6 +29,11 @@ class ExactIndex:
     @classmethod
     def empty(cls, dim: int) -> "ExactIndex":
         return cls(np.empty(0, dtype=np.int64), np.empty((0, dim), dtype=np.float32))
+
+    @property
+    def dim(self) -> int:
+        """Length of a row."""
+        return int(self._vectors.shape[1])
 
     def __len__(self) -> int:
         return int(self._alive.sum())
@@ -73,16 +79,6 @@ class ExactIndex:
         positions = np.flatnonzero(self._alive) if allowed_ids is None else positions_of(allowed_ids, self._ids)
         positions = positions[self._alive[positions]]
         return self._ids[positions], self._vectors[positions]
-
-
-def positions_of(ids: Ids, among: Ids) -> Ids:
-    """Where these ids are in the ascending `among`, for those that are in it; ascending, without repetition."""
-    ids = np.unique(ids)
-    places = np.searchsorted(among, ids)
-    inside = places < len(among)
-    places, ids = places[inside], ids[inside]
-    found: Ids = places[among[places] == ids]
-    return found
 
 
 def _best(query: Vectors, ids: Ids, rows: Vectors, products: Vectors, k: int) -> ScoredIds:

@@ -4,7 +4,7 @@ Inside FAISS a row is known by its ordinal in the ascending array of chunk ids, 
 The index never changes after it is built: deleted rows are masked, new ones wait in the tail for the next build.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from semsearch.index.contract import Neighbours
-from semsearch.index.exact import positions_of
 from semsearch.index.faiss_library import load_faiss
+from semsearch.index.ids import Write, positions_of, read_ids
 from semsearch.index.sizing import nlist_for
 from semsearch.index.tuning import Curve, nprobe_for
 from semsearch.index.vectors import ScoredIds, check_request, cosines, ranked
@@ -63,19 +63,15 @@ class IvfIndex:
         """Map a written index; raises RuntimeError or ValueError if the files are not what was written."""
         faiss = load_faiss()
         index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
-        ids = np.load(ids_path, mmap_mode="r", allow_pickle=False)
+        ids = read_ids(ids_path)
         if not isinstance(index, faiss.IndexIVFScalarQuantizer) or index.ntotal != len(ids):
             raise ValueError(f"{path} and {ids_path} do not belong together")
         return cls(index, ids, curve)
 
-    def write(self, write: Callable[[bytes], int]) -> None:
+    def write(self, write: Write) -> None:
         """Give FAISS's bytes to `write`; FAISS's own file writer neither syncs nor reports a full disk."""
         faiss = load_faiss()
         faiss.write_index(self._index, faiss.PyCallbackIOWriter(write))
-
-    def write_ids(self, write: Callable[[bytes], int]) -> None:
-        """Give the chunk ids to `write`, in numpy's .npy format."""
-        np.lib.format.write_array(_Writer(write), self.ids, allow_pickle=False)
 
     def __len__(self) -> int:
         return len(self.ids) if self._alive is None else int(self._alive.sum())
@@ -90,6 +86,8 @@ class IvfIndex:
 
     def without(self, ids: Ids) -> "IvfIndex":
         """The same index with these rows masked; unknown ids are passed over."""
+        if not len(ids):
+            return self
         alive = np.ones(len(self.ids), dtype=np.bool_) if self._alive is None else self._alive.copy()
         alive[positions_of(ids, self.ids)] = False
         return IvfIndex(self._index, self.ids, self.curve, alive)
@@ -144,10 +142,3 @@ class IvfIndex:
         if nprobe >= self.nlist:
             return len(queries) * len(self.ids)
         return int(self._sizes[self._index.quantizer.search(queries, nprobe)[1]].sum())
-
-
-class _Writer:
-    """What numpy needs of a file in order to write to it."""
-
-    def __init__(self, write: Callable[[bytes], int]) -> None:
-        self.write = write

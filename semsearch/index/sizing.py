@@ -4,6 +4,12 @@ import math
 
 # Below this an exact scan costs a few milliseconds, and an index would save nothing (docs/adr/0005-index-sizing.md).
 INDEX_FROM = 20_000
+# The tail is sealed at this size; a scan of so many rows in memory is a few milliseconds.
+SEAL_FROM = 20_000
+# A segment holds at most so many rows (201 MB at 384 dimensions): what a rewrite holds in memory.
+SEGMENT_ROWS = 262_144
+# A segment, or an index, of which more is deleted is made anew.
+DEAD_SHARE = 0.2
 # FAISS warns below 39 training vectors a centroid and uses no more than 256 (faiss/Clustering.h).
 _MIN_POINTS, _TRAINING_POINTS = 39, 64
 
@@ -24,13 +30,14 @@ def training_rows(rows: int) -> int:
     return min(rows, _TRAINING_POINTS * nlist_for(rows))
 
 
-def needs_index(live: int, indexed: int, deleted: int) -> bool:
+def needs_index(live: int, covered: int, dead: int) -> bool:
     """Whether to build an index now: a large collection, of which the present index covers too little.
 
-    Rows outside an index are scanned, rows deleted inside it are passed over; a fifth of the whole is where a rebuild
-    pays, and since each one follows growth or loss by a share, all of them together cost a small multiple of the last.
+    `live` rows in all, `covered` rows in the index, of which `dead` are deleted. Rows outside an index are scanned,
+    rows deleted inside it are passed over; a rebuild follows growth or loss by a share, so that all rebuilds together
+    cost a small multiple of the last one.
     """
     if live < INDEX_FROM:
         return False
-    tail = live - (indexed - deleted)
-    return indexed == 0 or tail > max(INDEX_FROM, indexed // 4) or deleted > indexed // 5
+    outside = live - (covered - dead)
+    return covered == 0 or outside > max(INDEX_FROM, covered // 4) or dead > covered * DEAD_SHARE

@@ -52,7 +52,7 @@ def as_stored(vectors: Vectors) -> StoredVectors:
     return vectors.astype(np.float16)
 
 
-def cosines(query: Vectors, rows: Vectors) -> Scores:
+def cosines(query: Vectors, rows: Vectors | StoredVectors) -> Scores:
     """Scores of stored rows (n, dim) for one query (dim,): (n,), in [-1, 1], rounded.
 
     Computed in float64, so that a row has the same score whatever it was batched with.

@@ -8,9 +8,11 @@ import numpy as np
 
 from semsearch.embedders.protocol import Embedder
 from semsearch.errors import DuplicateDocumentError, InvalidRequestError, InvalidVectorError
+from semsearch.index import sizing
 from semsearch.index.vectors import as_stored, as_vector, as_vectors
 from semsearch.ingest.chunking import Chunker
 from semsearch.ingest.gate import checked, content_hash, details_hash
+from semsearch.ingest.maintenance import seal
 from semsearch.store.documents import DocumentStore
 from semsearch.store.records import Entry
 from semsearch.types import AddReport, Document, Failure, Progress, ProgressCallback, Span, StoredVectors
@@ -61,6 +63,8 @@ class _Run:
         self._failed: list[Failure] = []
         self._added = self._updated = self._skipped = self._truncated = self._replaced = 0
         self.documents = self.chunks = 0
+        with store.read() as reader:
+            self._tail = reader.tail_rows()
 
     def report(self) -> AddReport:
         return AddReport(
@@ -94,6 +98,10 @@ class _Run:
         self.documents += len(batch)
         self.chunks += sum(len(entry.spans) for entry in entries)
         logger.info("committed: %d documents read, %d chunks embedded", self.documents, self.chunks)
+        self._tail += sum(len(entry.spans) for entry in entries)
+        if self._tail >= sizing.SEAL_FROM:
+            seal(self._store)
+            self._tail = 0
 
     def _prepared(self, item: Document | Failure) -> _Prepared | None:
         """The document behind the gate, or None and an entry in the report."""

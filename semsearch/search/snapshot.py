@@ -4,34 +4,42 @@ import contextlib
 import logging
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from semsearch.errors import CorruptStoreError
 from semsearch.index.collection_index import CollectionIndex
 from semsearch.index.exact import ExactIndex
 from semsearch.index.ivf import IvfIndex
+from semsearch.index.sealed import read_index, read_segments
+from semsearch.index.segment import Segment
 from semsearch.store.documents import DocumentStore
 from semsearch.store.reader import StoreReader
-from semsearch.store.records import ManifestFile, State
+from semsearch.store.records import State
+from semsearch.types import Ids, ManifestFile
 
 logger = logging.getLogger(__name__)
+_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """Rows as of `state`; `base` are the payload's rows as they are stored, loaded when first asked for."""
+    """Rows as of `state`, deleted ones masked."""
 
     state: State
     payload: IvfIndex | None
+    segments: tuple[Segment, ...]
     tail: ExactIndex
-    base: ExactIndex | None
-    last_chunk: int
+    last_chunk: int  # of the tail
     last_tombstone: int
     degraded: str | None
+
+    def index(self) -> CollectionIndex:
+        return CollectionIndex(self.payload, self.segments, self.tail)
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How many vectors are scanned outside the index, and why an index that the manifest names is not used."""
+    """How many vectors are not sealed, and why an index that the manifest names is not used."""
 
     tail: int
     degraded: str | None
@@ -52,77 +60,55 @@ class SnapshotCache:
     @contextlib.contextmanager
     def current(self) -> Iterator[tuple[StoreReader, CollectionIndex]]:
         """The newest snapshot, as a transaction and an index over exactly its vectors."""
-        with self._store.read() as reader:
-            with self._lock:
-                loaded = self._caught_up(reader)
-            yield reader, self._index(loaded, reader)
+        with self._caught_up() as (reader, loaded):
+            yield reader, loaded.index()
 
     def status(self) -> Status:
         """The state of the newest snapshot."""
-        with self._store.read() as reader, self._lock:
-            loaded = self._caught_up(reader)
-        return Status(len(loaded.tail), loaded.degraded)
+        with self._caught_up() as (_, loaded):
+            return Status(len(loaded.tail), loaded.degraded)
 
-    def _index(self, loaded: _Loaded, reader: StoreReader) -> CollectionIndex:
-        def base() -> ExactIndex:
-            return self._base(loaded, reader)
+    @contextlib.contextmanager
+    def _caught_up(self) -> Iterator[tuple[StoreReader, _Loaded]]:
+        missing: FileNotFoundError | None = None
+        for _ in range(_ATTEMPTS):
+            with self._store.read() as reader:
+                try:
+                    with self._lock:
+                        loaded = self._loaded = self._load(reader)
+                except FileNotFoundError as error:  # a writer replaced the file after this snapshot began
+                    missing = error
+                    continue
+                yield reader, loaded
+                return
+        raise CorruptStoreError(self._store.root, f"a file that its manifest names is missing: {missing}")
 
-        return CollectionIndex(self._dim, loaded.payload, loaded.tail, base)
-
-    def _caught_up(self, reader: StoreReader) -> _Loaded:
+    def _load(self, reader: StoreReader) -> _Loaded:
         state, loaded = reader.state(), self._loaded
-        if loaded is None or loaded.state.layout != state.layout:
-            loaded = self._load(reader, state)
-        elif loaded.state != state:
-            loaded = self._advanced(loaded, reader, state)
-        self._loaded = loaded
-        return loaded
-
-    def _load(self, reader: StoreReader, state: State) -> _Loaded:
-        payload, degraded = self._read_payload(reader.manifest())
-        last_chunk = int(payload.ids[-1]) if payload is not None and len(payload.ids) else 0
-        empty = _Loaded(state, payload, ExactIndex.empty(self._dim), None, last_chunk, 0, degraded)
-        return self._advanced(empty, reader, state)
+        if loaded is not None and loaded.state == state:
+            return loaded
+        if loaded is not None and loaded.state.layout == state.layout:
+            return self._advanced(loaded, reader, state)
+        manifest, (deleted, last_tombstone) = reader.manifest(), reader.deleted_chunks()
+        segments = tuple(each.segment for each in read_segments(self._store.root, manifest, deleted))
+        payload, degraded = self._read_index(manifest, deleted)
+        tail = ExactIndex.empty(self._dim)
+        return self._advanced(_Loaded(state, payload, segments, tail, 0, last_tombstone, degraded), reader, state)
 
     def _advanced(self, loaded: _Loaded, reader: StoreReader, state: State) -> _Loaded:
         deleted, last_tombstone = reader.deleted_chunks(loaded.last_tombstone)
-        payload, tail, base, last_chunk = loaded.payload, loaded.tail, loaded.base, loaded.last_chunk
+        payload, segments, tail, last_chunk = loaded.payload, loaded.segments, loaded.tail, loaded.last_chunk
         if len(deleted):
             payload = payload.without(deleted) if payload is not None else None
-            base = base.without(deleted) if base is not None else None
+            segments = tuple(segment.without(deleted) for segment in segments)
             tail = tail.without(deleted)
-        for ids, vectors in reader.vectors(after=last_chunk):
+        for ids, vectors in reader.tail(after=last_chunk):
             tail, last_chunk = tail.extended(ids, vectors), int(ids[-1])
-        return _Loaded(state, payload, tail, base, last_chunk, last_tombstone, loaded.degraded)
+        return _Loaded(state, payload, segments, tail, last_chunk, last_tombstone, loaded.degraded)
 
-    def _base(self, loaded: _Loaded, reader: StoreReader) -> ExactIndex:
-        if loaded.base is not None:
-            return loaded.base
-        base = ExactIndex.empty(self._dim)
-        through = int(loaded.payload.ids[-1]) if loaded.payload is not None else 0
-        for ids, vectors in reader.vectors(through=through):
-            base = base.extended(ids, vectors)
-        with self._lock:
-            if self._loaded is loaded:
-                self._loaded = replace(loaded, base=base)
-        return base
-
-    def _read_payload(self, manifest: list[ManifestFile]) -> tuple[IvfIndex | None, str | None]:
-        by_kind = {file.kind: file for file in manifest}
-        if not by_kind:
-            return None, None
+    def _read_index(self, manifest: list[ManifestFile], deleted: Ids) -> tuple[IvfIndex | None, str | None]:
         try:
-            for file in manifest:
-                _check_size(self._store, file)
-            ivf, ids = by_kind["ivf"], by_kind["ids"]
-            curve = tuple((nprobe, recall) for nprobe, recall in ivf.details["curve"])
-            return IvfIndex.read(self._store.root / ivf.name, self._store.root / ids.name, curve), None
+            return read_index(self._store.root, manifest, deleted), None
         except (OSError, RuntimeError, ValueError, KeyError) as error:
             logger.warning("the index of %s cannot be used, searches scan all vectors: %s", self._store.root, error)
             return None, str(error)
-
-
-def _check_size(store: DocumentStore, file: ManifestFile) -> None:
-    found = (store.root / file.name).stat().st_size
-    if found != file.bytes:
-        raise ValueError(f"{file.name} has {found} bytes; {file.bytes} were published")

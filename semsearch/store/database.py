@@ -29,7 +29,7 @@ def reader_engine(path: Path) -> Engine:
 def writer_engine(path: Path, *, create: bool = False) -> Engine:
     """The one connection that writes: durable when COMMIT returns."""
     # the page size of a database is fixed when its journal mode becomes WAL
-    pragmas = (f"page_size = {PAGE_SIZE}", "journal_mode = WAL", "synchronous = FULL")
+    pragmas = (f"page_size = {PAGE_SIZE}", "auto_vacuum = INCREMENTAL", "journal_mode = WAL", "synchronous = FULL")
     return _engine(path, mode="rwc" if create else "rw", begin="BEGIN IMMEDIATE", pragmas=pragmas, pool_size=1)
 
 

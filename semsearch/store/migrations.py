@@ -32,6 +32,7 @@ def m001_first_format(connection: Connection) -> None:
         """CREATE TABLE tail_vectors (
             chunk_id INTEGER PRIMARY KEY REFERENCES chunks (id), vector BLOB NOT NULL) STRICT""",
         "CREATE TABLE tombstones (seq INTEGER PRIMARY KEY AUTOINCREMENT, chunk_id INTEGER NOT NULL) STRICT",
+        "CREATE INDEX ix_tombstones_chunk_id ON tombstones (chunk_id)",
         """CREATE TABLE files (
             name TEXT PRIMARY KEY, kind TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL,
             details TEXT NOT NULL) STRICT""",

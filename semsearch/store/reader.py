@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Select, Table, func, select
 
 from semsearch.errors import CorruptStoreError, DocumentNotFoundError
 from semsearch.store.filters import compile_filter
-from semsearch.store.records import ChunkRecord, CollectionSpec, Counts, ManifestFile, State
+from semsearch.store.records import ChunkRecord, CollectionSpec, Counts, State
 from semsearch.store.schema import chunks, collection, documents, files, tail_vectors, tombstones
-from semsearch.types import Chunk, Document, DocumentSummary, Filter, Ids, StoredVectors
+from semsearch.types import Chunk, Document, DocumentSummary, Filter, Ids, ManifestFile, StoredVectors
 
 IN_LIST = 1_000  # bound values a statement; SQLite's own limit was 999 for long
 _BLOCK = 8_192  # vectors a block
@@ -40,6 +40,10 @@ class StoreReader:
 
     def counts(self) -> Counts:
         return Counts(*(self._count(table) for table in (documents, chunks, tail_vectors, tombstones)))
+
+    def tail_rows(self) -> int:
+        """Vectors that are not sealed."""
+        return self._count(tail_vectors)
 
     def count(self, filter: Filter | None) -> int:
         """Documents that a filter matches, all of them for `None`."""
@@ -95,16 +99,14 @@ class StoreReader:
                 found[chunk.id] = ChunkRecord(chunk, row.title, json.loads(row.metadata), row.source)
         return found
 
-    def vectors(self, *, after: int = 0, through: int | None = None) -> Iterator[tuple[Ids, StoredVectors]]:
-        """Stored vectors with `after` < chunk id <= `through`, in blocks of ((n,), (n, dim)), ascending.
+    def tail(self, *, after: int = 0) -> Iterator[tuple[Ids, StoredVectors]]:
+        """Vectors that are not sealed, with chunk ids above `after`, in blocks of ((n,), (n, dim)), ascending.
 
         Raises:
             CorruptStoreError: a vector has another length than the collection's.
         """
         dim = self.spec().dim
         statement = select(tail_vectors.c.chunk_id, tail_vectors.c.vector).where(tail_vectors.c.chunk_id > after)
-        if through is not None:
-            statement = statement.where(tail_vectors.c.chunk_id <= through)
         for rows in self._connection.execute(statement.order_by(tail_vectors.c.chunk_id)).partitions(_BLOCK):
             ids, blobs = zip(*rows, strict=True)
             data = b"".join(blobs)
@@ -115,11 +117,10 @@ class StoreReader:
             yield np.array(ids, dtype=np.int64), np.frombuffer(data, dtype="<f2").reshape(-1, dim)
 
     def deleted_chunks(self, after: int = 0) -> tuple[Ids, int]:
-        """Chunk ids deleted since tombstone number `after`, and the number of the last one."""
+        """Ids of deleted chunks, of the tombstones above number `after`, and the number of the last one."""
         statement = select(tombstones.c.seq, tombstones.c.chunk_id).where(tombstones.c.seq > after)
         rows = self._connection.execute(statement.order_by(tombstones.c.seq)).all()
-        ids = np.array([row.chunk_id for row in rows], dtype=np.int64)
-        return ids, (rows[-1].seq if rows else after)
+        return np.array([row.chunk_id for row in rows], dtype=np.int64), (rows[-1].seq if rows else after)
 
     def _count(self, table: Table) -> int:
         return int(self._connection.execute(select(func.count()).select_from(table)).scalar_one())

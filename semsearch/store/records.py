@@ -1,7 +1,6 @@
 """What goes into and comes out of the store, as data."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from semsearch.types import Chunk, Document, Metadata, Span, StoredVectors
 
@@ -27,17 +26,6 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class ManifestFile:
-    """A file of the collection as its manifest knows it."""
-
-    name: str
-    kind: str
-    bytes: int
-    sha256: str
-    details: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class ChunkRecord:
     """A chunk with what its hit shows of the document."""
 
@@ -49,11 +37,11 @@ class ChunkRecord:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Live rows of the main tables."""
+    """Rows of the main tables; `tail` are vectors that are not sealed."""
 
     documents: int
     chunks: int
-    vectors: int
+    tail: int
     tombstones: int
 
 

@@ -57,12 +57,12 @@ tail_vectors = Table(
     Column("vector", LargeBinary, nullable=False),  # dim little-endian float16, normalised
 )
 
-# Chunks deleted since `layout` changed: what a reader has to drop from what it loaded.
+# Deleted chunks, as long as a sealed file or a reader may have them.
 tombstones = Table(
     "tombstones",
     tables,
     Column("seq", Integer, primary_key=True),
-    Column("chunk_id", Integer, nullable=False),
+    Column("chunk_id", Integer, nullable=False, index=True),
 )
 
 # The manifest: a file that is not in here is not part of the collection.
@@ -70,7 +70,7 @@ files = Table(
     "files",
     tables,
     Column("name", Text, primary_key=True),  # relative to the collection
-    Column("kind", Text, nullable=False),  # ivf | ids
+    Column("kind", Text, nullable=False),  # segment | segment_ids | ivf | ivf_ids
     Column("bytes", Integer, nullable=False),
     Column("sha256", Text, nullable=False),
     Column("details", Text, nullable=False),  # a JSON object

@@ -3,20 +3,18 @@
 import itertools
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any, TypeAlias
 
 from sqlalchemy import Executable, bindparam, delete, insert, select, update
 
 from semsearch.store.filters import compile_filter
 from semsearch.store.reader import IN_LIST, StoreReader, batched
-from semsearch.store.records import Entry, ManifestFile
+from semsearch.store.records import Entry
 from semsearch.store.schema import chunks, collection, documents, files, tail_vectors, tombstones
-from semsearch.types import Document, Filter, Span
+from semsearch.types import Document, Filter, ManifestFile, Span
 
 Row: TypeAlias = dict[str, Any]
-
-# A reader catches up by tombstones; without an index to rebuild, they are dropped at this number and readers reload.
-TOMBSTONES_KEPT = 10_000
 
 
 class StoreWriter(StoreReader):
@@ -56,19 +54,25 @@ class StoreWriter(StoreReader):
         self._delete_documents([(row[0], row[1], row[2]) for row in rows])
         return len(rows)
 
-    def publish(self, payload: Sequence[ManifestFile], *, through: int) -> None:
-        """Make these files the manifest; chunks deleted up to tombstone number `through` are not in them."""
-        self._connection.execute(delete(files))
-        for file in payload:
-            row = {"name": file.name, "kind": file.kind, "bytes": file.bytes, "sha256": file.sha256}
-            self._connection.execute(insert(files).values(**row, details=to_json(file.details)))
-        self._forget_tombstones(through)
+    def change_files(self, removed: Iterable[str], added: Iterable[ManifestFile]) -> None:
+        """Take files out of the manifest and put others into it; readers load anew."""
+        for some in batched(removed, IN_LIST):
+            self._connection.execute(delete(files).where(files.c.name.in_(some)))
+        self._run(insert(files), [{**asdict(file), "details": to_json(file.details)} for file in added])
+        self._connection.execute(update(collection).values(layout=collection.c.layout + 1))
+
+    def take_from_tail(self, through: int) -> None:
+        """Remove the tail's vectors up to this chunk id, which a sealed file has now."""
+        self._connection.execute(delete(tail_vectors).where(tail_vectors.c.chunk_id <= through))
+
+    def forget_tombstones(self, chunk_ids: Iterable[int]) -> None:
+        """Remove the tombstones of chunks that no file has any more."""
+        for some in batched(chunk_ids, IN_LIST):
+            self._connection.execute(delete(tombstones).where(tombstones.c.chunk_id.in_(some)))
 
     def finish(self) -> None:
         """Count this commit; called once, by the store, before COMMIT."""
         self._connection.execute(update(collection).values(version=collection.c.version + 1))
-        if self._count(tombstones) > TOMBSTONES_KEPT and not self.manifest():
-            self._forget_tombstones(self._last_id("tombstones"))
 
     def _rows(self, document_ids: Iterable[str]) -> dict[str, tuple[int, int, int]]:
         columns = (documents.c.id, documents.c.seq, documents.c.first_chunk, documents.c.last_chunk)
@@ -93,10 +97,6 @@ class StoreWriter(StoreReader):
             self._run(delete(ids.table).where(ids.between(bindparam("first"), bindparam("last"))), ranges)
         dead = [{"chunk_id": chunk_id} for _, first, last in rows for chunk_id in range(first, last + 1)]
         self._run(insert(tombstones), dead)
-
-    def _forget_tombstones(self, through: int) -> None:
-        self._connection.execute(delete(tombstones).where(tombstones.c.seq <= through))
-        self._connection.execute(update(collection).values(layout=collection.c.layout + 1))
 
     def _run(self, statement: Executable, rows: Sequence[Row]) -> None:
         """Run a statement once a row; not at all without rows, where SQLAlchemy would run it once."""

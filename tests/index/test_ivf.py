@@ -5,6 +5,7 @@ import pytest
 from synthetic import blocks, clustered, oracle
 
 from semsearch import files
+from semsearch.index.ids import write_ids
 from semsearch.index.ivf import IvfIndex
 from semsearch.index.tuning import knn_recall, measure, nprobe_for
 
@@ -63,7 +64,7 @@ def test_the_same_rows_give_the_same_bytes(index: IvfIndex, tmp_path: Path) -> N
 
 def test_a_written_index_reads_back_with_the_same_answers(index: IvfIndex, tmp_path: Path) -> None:
     files.publish(tmp_path, "faiss/1.ivf", index.write)
-    files.publish(tmp_path, "faiss/1.ids.npy", index.write_ids)
+    files.publish(tmp_path, "faiss/1.ids.npy", lambda write: write_ids(write, index.ids))
     curve = ((1, 0.5), (8, 0.99))
     read = IvfIndex.read(tmp_path / "faiss/1.ivf", tmp_path / "faiss/1.ids.npy", curve)
     queries = clustered(20, DIM, seed=1)
@@ -73,14 +74,14 @@ def test_a_written_index_reads_back_with_the_same_answers(index: IvfIndex, tmp_p
 
 def test_a_file_of_something_else_is_refused(index: IvfIndex, tmp_path: Path) -> None:
     files.publish(tmp_path, "1.ivf", lambda write: write(b"not an index" * 100))
-    files.publish(tmp_path, "1.ids.npy", index.write_ids)
+    files.publish(tmp_path, "1.ids.npy", lambda write: write_ids(write, index.ids))
     with pytest.raises(RuntimeError):
         IvfIndex.read(tmp_path / "1.ivf", tmp_path / "1.ids.npy", ())
 
 
 def test_ids_of_another_index_are_refused(index: IvfIndex, tmp_path: Path) -> None:
     files.publish(tmp_path, "1.ivf", index.write)
-    files.publish(tmp_path, "1.ids.npy", lambda write: np.lib.format.write_array(_Sink(write), IDS[:-1]))
+    files.publish(tmp_path, "1.ids.npy", lambda write: write_ids(write, IDS[:-1]))
     with pytest.raises(ValueError, match="do not belong together"):
         IvfIndex.read(tmp_path / "1.ivf", tmp_path / "1.ids.npy", ())
 
@@ -98,8 +99,3 @@ def test_the_measured_curve_keeps_its_promise_on_queries_it_has_not_seen(index: 
     assert 1 < chosen < index.nlist
     assert knn_recall(index.probe(unseen, 10, chosen).scores, exact(unseen)).mean() >= 0.9
     assert knn_recall(index.probe(unseen, 10, 1).scores, exact(unseen)).mean() < 0.9
-
-
-class _Sink:
-    def __init__(self, write: object) -> None:
-        self.write = write

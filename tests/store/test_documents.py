@@ -21,9 +21,8 @@ from semsearch.errors import (
 )
 from semsearch.store.documents import DATABASE, DocumentStore
 from semsearch.store.migrations import FORMAT
-from semsearch.store.records import CollectionSpec, Entry, ManifestFile
-from semsearch.store.writer import TOMBSTONES_KEPT
-from semsearch.types import Document, Span
+from semsearch.store.records import CollectionSpec, Entry
+from semsearch.types import Document, ManifestFile, Span
 
 DIM = 8
 
@@ -108,7 +107,7 @@ def test_a_page_that_is_damaged_later_on_is_named_when_it_is_read(store: Documen
     data[3 * 8192 :] = b"\xa5" * (len(data) - 3 * 8192)
     store.path.write_bytes(data)
     with pytest.raises(CorruptStoreError), DocumentStore.open(store.root).read() as reader:
-        list(reader.vectors())
+        list(reader.tail())
 
 
 def test_a_database_of_something_else_is_refused(tmp_path: Path) -> None:
@@ -165,14 +164,14 @@ def test_ids_are_not_used_again_after_everything_was_removed(store: DocumentStor
     put(store, entry("a", chunks=1))
     with store.read() as reader:
         assert sorted(reader.chunks(range(1, 100))) == [4]
-        assert reader.counts().vectors == 1
+        assert reader.counts().tail == 1
 
 
 def test_vectors_come_back_in_blocks_in_the_order_of_their_ids(store: DocumentStore) -> None:
     put(store, *(entry(f"d{n}", "text " * 9, chunks=3, seed=n) for n in range(10)))
     with store.read() as reader:
-        [(ids, vectors)] = reader.vectors(after=5, through=9)
-    assert ids.tolist() == [6, 7, 8, 9]
+        [(ids, vectors)] = reader.tail(after=5)
+    assert ids.tolist() == list(range(6, 31))
     assert (vectors[1:4] == clustered(3, DIM, seed=2).astype(np.float16)).all()
 
 
@@ -181,7 +180,7 @@ def test_a_vector_of_another_length_is_named_as_damage(store: DocumentStore) -> 
     with store.write() as writer:
         writer._connection.exec_driver_sql("UPDATE tail_vectors SET vector = x'0000'")
     with pytest.raises(CorruptStoreError, match="between chunk 1 and chunk 1"), store.read() as reader:
-        list(reader.vectors())
+        list(reader.tail())
 
 
 def test_a_filter_gives_the_chunk_ids_of_its_documents(store: DocumentStore) -> None:
@@ -286,32 +285,26 @@ def test_a_statement_that_sqlite_refuses_is_a_store_error(store: DocumentStore) 
 # --- what readers need to keep up
 
 
-def test_publishing_replaces_the_manifest_and_forgets_only_tombstones_it_covers(store: DocumentStore) -> None:
-    put(store, entry("a"), entry("b"), entry("c"))
+def test_a_change_of_files_changes_manifest_tail_and_tombstones_in_one_commit(store: DocumentStore) -> None:
+    put(store, entry("a"), entry("b"), entry("c"), entry("d"))
     with store.write() as writer:
-        writer.remove(["a"])
+        writer.remove(["a", "b"])
     with store.read() as reader:
-        _, through = reader.deleted_chunks()
         before = reader.state()
+    old = ManifestFile("faiss/1.ivf", "ivf", 10, "00", {"rows": 2})
+    new = ManifestFile("faiss/2.ivf", "ivf", 11, "01", {"rows": 3, "curve": [[1, 0.5]]})
     with store.write() as writer:
-        writer.remove(["b"])
+        writer.change_files([], [old])
     with store.write() as writer:
-        writer.publish([ManifestFile("faiss/1.ivf", "ivf", 10, "00", {"rows": 2})], through=through)
+        writer.change_files([old.name], [new])
+        writer.take_from_tail(3)
+        writer.forget_tombstones([1])
     with store.read() as reader:
-        assert [file.name for file in reader.manifest()] == ["faiss/1.ivf"]
+        assert reader.manifest() == [new]
         assert reader.deleted_chunks()[0].tolist() == [2]
-        assert reader.state().layout == before.layout + 1
-
-
-def test_tombstones_without_an_index_are_forgotten_in_time(store: DocumentStore) -> None:
-    put(store, entry("a", "x" * (TOMBSTONES_KEPT + 1), chunks=TOMBSTONES_KEPT + 1))
-    with store.read() as reader:
-        before = reader.state()
-    with store.write() as writer:
-        writer.remove(["a"])
-    with store.read() as reader:
-        assert reader.counts().tombstones == 0
-        assert reader.state().layout == before.layout + 1
+        assert [ids.tolist() for ids, _ in reader.tail()] == [[4]]
+        assert (reader.tail_rows(), reader.counts().chunks) == (1, 2)
+        assert reader.state().layout == before.layout + 2
 
 
 def test_failpoints_fire_around_the_commit(store: DocumentStore) -> None:

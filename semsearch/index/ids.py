@@ -1,0 +1,38 @@
+"""Ascending arrays of chunk ids: where an id is, and the file that keeps them beside an index."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from semsearch.types import Ids
+
+Write = Callable[[bytes], int]
+
+
+def positions_of(ids: Ids, among: Ids) -> Ids:
+    """Where these ids are in the ascending `among`, for those that are in it; ascending, without repetition."""
+    ids = np.unique(ids)
+    places = np.searchsorted(among, ids)
+    inside = places < len(among)
+    places, ids = places[inside], ids[inside]
+    found: Ids = places[among[places] == ids]
+    return found
+
+
+def write_ids(write: Write, ids: Ids) -> None:
+    """Write ids (n,) in numpy's .npy format."""
+    np.lib.format.write_array(_Writer(write), np.asarray(ids, dtype=np.int64), allow_pickle=False)
+
+
+def read_ids(path: Path) -> Ids:
+    """Map a file of ids; raises ValueError or OSError if it is not one."""
+    ids: Ids = np.load(path, mmap_mode="r", allow_pickle=False)
+    return ids
+
+
+class _Writer:
+    """What numpy needs of a file in order to write to it."""
+
+    def __init__(self, write: Write) -> None:
+        self.write = write

@@ -1,0 +1,69 @@
+"""The files that a manifest names, as segments and an index: mapped, with deleted rows masked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from semsearch.errors import CorruptStoreError
+from semsearch.index.ivf import IvfIndex
+from semsearch.index.segment import Segment
+from semsearch.types import Ids, ManifestFile
+
+
+@dataclass(frozen=True, slots=True)
+class SealedSegment:
+    """A segment and its two files, rows and ids."""
+
+    files: tuple[ManifestFile, ManifestFile]
+    segment: Segment
+
+    @property
+    def last(self) -> int:
+        """The highest chunk id in it."""
+        return int(self.files[0].details["last"])
+
+
+def read_segments(root: Path, manifest: Sequence[ManifestFile], deleted: Ids) -> list[SealedSegment]:
+    """All segments in the order of their ids.
+
+    Raises:
+        CorruptStoreError: a file is missing, or is not what was published.
+    """
+    rows = sorted((file for file in manifest if file.kind == "segment"), key=lambda file: int(file.details["first"]))
+    ids = {file.details["segment"]: file for file in manifest if file.kind == "segment_ids"}
+    return [_read_segment(root, file, ids[file.name], deleted) for file in rows]
+
+
+def read_index(root: Path, manifest: Sequence[ManifestFile], deleted: Ids) -> IvfIndex | None:
+    """The index, `None` if the manifest names none.
+
+    Raises:
+        OSError, RuntimeError, ValueError, KeyError: a file is missing, or is not what was published.
+    """
+    by_kind = {file.kind: file for file in manifest}
+    if "ivf" not in by_kind:
+        return None
+    ivf, ids = by_kind["ivf"], by_kind["ivf_ids"]
+    for file in (ivf, ids):
+        check_size(root, file)
+    curve = tuple((nprobe, recall) for nprobe, recall in ivf.details["curve"])
+    return IvfIndex.read(root / ivf.name, root / ids.name, curve).without(deleted)
+
+
+def check_size(root: Path, file: ManifestFile) -> None:
+    """Raise ValueError or OSError if a file does not have the bytes that were published."""
+    found = (root / file.name).stat().st_size
+    if found != file.bytes:
+        raise ValueError(f"{file.name} has {found} bytes; {file.bytes} were published")
+
+
+def _read_segment(root: Path, rows: ManifestFile, ids: ManifestFile, deleted: Ids) -> SealedSegment:
+    try:
+        for file in (rows, ids):
+            check_size(root, file)
+        segment = Segment.read(root / rows.name, root / ids.name)
+    except FileNotFoundError:
+        raise  # whoever read the manifest may have been overtaken by a writer
+    except (OSError, RuntimeError, ValueError) as error:
+        raise CorruptStoreError(root / rows.name, str(error)) from error
+    return SealedSegment((rows, ids), segment.without(deleted))
