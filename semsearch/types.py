@@ -157,6 +157,7 @@ class AddReport:
         chunks: chunks embedded (or taken with their own vector) in this call.
         truncated: chunks whose embedded text was longer than the model reads; 0 unless one character exceeds the model.
         replaced: characters that cannot be stored (NUL, lone surrogates), each replaced by U+FFFD.
+        maintenance: why the index or the files could not be brought up to date; documents are stored all the same.
     """
 
     added: int = 0
@@ -166,6 +167,7 @@ class AddReport:
     chunks: int = 0
     truncated: int = 0
     replaced: int = 0
+    maintenance: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,13 +227,13 @@ class IndexInfo:
     Attributes:
         rows: vectors in it; rows added since are in the tail, which is scanned exactly.
         nlist: number of inverted lists.
-        curve: (nprobe, knn_recall@10) as measured on the collection's own vectors when it was built.
+        curve: (nprobe, knn_recall@10, knn_recall@100) as measured on the collection's own vectors when it was built.
         bytes: size on disk.
     """
 
     rows: int
     nlist: int
-    curve: tuple[tuple[int, float], ...]
+    curve: tuple[tuple[int, float, float], ...]
     bytes: int
 
 

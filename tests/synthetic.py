@@ -1,7 +1,14 @@
 """Vectors for tests: clustered, so that an approximate index has something to find, and seeded."""
 
+import shutil
+import tempfile
+from pathlib import Path
+
 import numpy as np
 
+from semsearch import files
+from semsearch.index.ids import write_ids
+from semsearch.index.segment import Segment, write_rows
 from semsearch.index.vectors import as_stored, as_vectors
 from semsearch.types import Ids, StoredVectors, Vectors
 
@@ -17,6 +24,16 @@ def clustered(rows: int, dim: int, *, seed: int = 0, centres: int = 50, spread: 
 def blocks(ids: Ids, vectors: Vectors, size: int = 1_000) -> list[tuple[Ids, StoredVectors]]:
     """As the store hands them out."""
     return [(ids[at : at + size], vectors[at : at + size].astype(np.float16)) for at in range(0, len(ids), size)]
+
+
+def segment(ids: Ids, vectors: Vectors) -> Segment:
+    """A sealed and mapped segment of these rows, whose files are gone already."""
+    folder = Path(tempfile.mkdtemp())
+    files.publish(folder, "1.f16", lambda write: write_rows(write, vectors.astype(np.float16)))
+    files.publish(folder, "1.ids.npy", lambda write: write_ids(write, ids))
+    mapped = Segment.read(folder / "1.f16", folder / "1.ids.npy")
+    shutil.rmtree(folder)
+    return mapped
 
 
 def oracle(

@@ -172,17 +172,42 @@ def test_a_damaged_index_is_noticed_and_every_search_is_exact_until_it_is_rebuil
         assert again.search(vector=vectors[3]).profile.path == "ivf"
 
 
-def test_ids_of_an_index_that_the_store_does_not_have_never_become_hits(
-    collection: Collection, vectors: Vectors, monkeypatch: pytest.MonkeyPatch
+def test_what_a_damaged_index_proposes_never_becomes_a_hit_against_the_filter(
+    collection: Collection, vectors: Vectors
 ) -> None:
     collection.search(vector=vectors[0])
-    before = found(collection, vectors[3], k=20)
-    payload = collection._snapshots._loaded.payload  # type: ignore[union-attr]
-    ids = np.array(payload.ids)
-    ids[[before[0], before[1]]] = [ROWS + 1_000, ROWS + 1_001]  # as if it were another collection's
-    monkeypatch.setattr(payload, "ids", ids)
-    after = found(collection, vectors[3], k=18)
-    assert after == before[2:]
+    cache = collection._snapshots
+    assert cache._loaded is not None
+    payload = cache._loaded.payload
+    assert payload is not None
+    payload.ids = np.roll(payload.ids, 7)  # every row is taken for another one
+    hits = collection.search(vector=vectors[3], filter={"tenth": 3}).hits
+    assert [hit.metadata["tenth"] for hit in hits] == [3] * 10
+    assert [int(hit.document_id) for hit in hits] == expected(vectors[3], list(range(3, ROWS, 10)), vectors)
+
+
+def test_an_index_that_proposes_what_is_not_there_is_given_up_at_once(
+    collection: Collection, vectors: Vectors, caplog: pytest.LogCaptureFixture
+) -> None:
+    collection.search(vector=vectors[0])
+    cache = collection._snapshots
+    assert cache._loaded is not None
+    assert cache._loaded.payload is not None
+    cache._loaded.payload.ids = cache._loaded.payload.ids + 1_000_000
+    with caplog.at_level(logging.WARNING):
+        assert found(collection, vectors[3])[0] == 3
+    assert "is damaged" in caplog.text
+    assert "no segment has" in str(collection.info().degraded)
+    collection.add([])
+    assert collection.info().degraded is None
+    assert collection.search(vector=vectors[3]).profile.path == "ivf"
+
+
+def test_removal_of_most_rows_gives_the_index_up(collection: Collection, vectors: Vectors) -> None:
+    collection.remove(str(number) for number in range(ROWS - 400))
+    collection.add([])
+    assert collection.info().index is None
+    assert recall(collection, list(range(ROWS - 400, ROWS)), vectors) == 1.0
 
 
 def test_an_interrupted_publication_leaves_nothing_that_counts(

@@ -58,7 +58,7 @@ def print_failures(report: AddReport) -> None:
 
 
 def report_text(name: str, report: AddReport, seconds: float) -> str:
-    """What an `add` did, on one line, and what was changed in the texts on another one."""
+    """What an `add` did, on one line, and on others what was changed in the texts and what is still to be done."""
     lines = [
         f"{name}: {report.added} added, {report.updated} updated, {report.skipped} skipped, "
         f"{len(report.failed)} failed; {counted(report.chunks, 'chunk')} in {seconds:.1f} s"
@@ -67,6 +67,8 @@ def report_text(name: str, report: AddReport, seconds: float) -> str:
         lines.append(f"{counted(report.truncated, 'chunk')} longer than the model reads")
     if report.replaced:
         lines.append(f"{counted(report.replaced, 'character')} (NUL, lone surrogates) replaced by U+FFFD")
+    if report.maintenance is not None:
+        lines.append(f"all of it is stored, but the index or the files are not up to date: {report.maintenance}")
     return "\n".join(lines)
 
 
@@ -112,7 +114,7 @@ def info_text(info: CollectionInfo) -> str:
     index, recall = "none: every search scans all vectors", None
     if info.index is not None:
         index = f"{counted(info.index.rows, 'vector')} in {info.index.nlist} inverted lists, {size(info.index.bytes)}"
-        recall = ", ".join(f"{recall:.3f} at nprobe {nprobe}" for nprobe, recall in info.index.curve if recall >= _GOOD)
+        recall = ", ".join(f"{at_10:.3f} at nprobe {nprobe}" for nprobe, at_10, _ in info.index.curve if at_10 >= _GOOD)
     facts = {
         "name": info.name,
         "path": info.path,

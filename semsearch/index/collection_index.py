@@ -1,6 +1,6 @@
 """The index of a whole collection: IVF over what it covers, exact search over the other segments and the tail."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -16,16 +16,24 @@ class CollectionIndex:
     """Segments and tail are disjoint and hold every live row; the payload holds those of the first segments again.
 
     A segment is in the payload as a whole or not at all.
+
+    Args:
+        payload: what answers for the segments that it covers.
+        segments: in the order of their ids.
+        tail: the rows that are in no segment.
+        on_damage: told when the payload turns out to be damaged; the search goes on without it.
     """
 
-    def __init__(self, payload: IvfIndex | None, segments: Sequence[Segment], tail: ExactIndex) -> None:
+    def __init__(
+        self, payload: IvfIndex | None, segments: Sequence[Segment], tail: ExactIndex, on_damage: Callable[[str], None]
+    ) -> None:
+        self._tail, self._on_damage = tail, on_damage
         self._exact: list[VectorIndex] = [*segments, tail]
         self._approximate = self._exact
         if payload is not None:
             covered = int(payload.ids[-1])
             outside = [segment for segment in segments if int(segment.ids[-1]) > covered]
             self._approximate = [payload, *outside, tail]
-        self._tail = tail
 
     def __len__(self) -> int:
         return sum(map(len, self._exact))
@@ -35,9 +43,19 @@ class CollectionIndex:
     ) -> Neighbours:
         """As `VectorIndex.search`; a target of 1.0 reads the stored vectors and nothing that is derived from them."""
         check_request(queries, k, self._tail.dim, target_recall)
-        parts = self._exact if target_recall == 1.0 else self._approximate
-        found = [part.search(queries, k, target_recall=target_recall, allowed_ids=allowed_ids) for part in parts]
-        return found[0] if len(found) == 1 else _merged(found, k)
+        if target_recall < 1.0 and self._approximate is not self._exact:
+            try:
+                return _search(self._approximate, queries, k, target_recall, allowed_ids)
+            except (RuntimeError, IndexError) as error:
+                self._on_damage(str(error))
+        return _search(self._exact, queries, k, target_recall, allowed_ids)
+
+
+def _search(
+    parts: Sequence[VectorIndex], queries: Vectors, k: int, target_recall: float, allowed_ids: Ids | None
+) -> Neighbours:
+    found = [part.search(queries, k, target_recall=target_recall, allowed_ids=allowed_ids) for part in parts]
+    return found[0] if len(found) == 1 else _merged(found, k)
 
 
 def _merged(found: list[Neighbours], k: int) -> Neighbours:

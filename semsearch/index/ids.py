@@ -27,7 +27,14 @@ def write_ids(write: Write, ids: Ids) -> None:
 
 def read_ids(path: Path) -> Ids:
     """Map a file of ids; raises ValueError or OSError if it is not one."""
-    ids: Ids = np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        ids: Ids = np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError:
+        raise
+    except Exception as error:  # a damaged header fails in as many ways as Python has syntax
+        raise ValueError(f"{path} is not a file of ids: {error}") from error
+    if ids.dtype != np.int64 or ids.ndim != 1 or (np.diff(ids) <= 0).any():
+        raise ValueError(f"{path} does not hold ascending ids")
     return ids
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from semsearch.errors import CorruptStoreError
 from semsearch.index.ivf import IvfIndex
-from semsearch.index.segment import Segment
+from semsearch.index.segment import Segment, StoredRows
 from semsearch.types import Ids, ManifestFile
 
 
@@ -34,20 +34,18 @@ def read_segments(root: Path, manifest: Sequence[ManifestFile], deleted: Ids) ->
     return [_read_segment(root, file, ids[file.name], deleted) for file in rows]
 
 
-def read_index(root: Path, manifest: Sequence[ManifestFile], deleted: Ids) -> IvfIndex | None:
-    """The index, `None` if the manifest names none.
-
-    Raises:
-        OSError, RuntimeError, ValueError, KeyError: a file is missing, or is not what was published.
-    """
+def read_index(
+    root: Path, manifest: Sequence[ManifestFile], segments: Sequence[Segment], deleted: Ids
+) -> IvfIndex | None:
+    """The index over these segments, `None` if the manifest names none; whatever is raised, it cannot be used."""
     by_kind = {file.kind: file for file in manifest}
     if "ivf" not in by_kind:
         return None
     ivf, ids = by_kind["ivf"], by_kind["ivf_ids"]
     for file in (ivf, ids):
         check_size(root, file)
-    curve = tuple((nprobe, recall) for nprobe, recall in ivf.details["curve"])
-    return IvfIndex.read(root / ivf.name, root / ids.name, curve).without(deleted)
+    curve = tuple((int(nprobe), at_10, at_100) for nprobe, at_10, at_100 in ivf.details["curve"])
+    return IvfIndex.read(root / ivf.name, root / ids.name, StoredRows(segments), curve).without(deleted)
 
 
 def check_size(root: Path, file: ManifestFile) -> None:

@@ -5,7 +5,7 @@ end of the file. `<n>.ids.npy` holds the rows' chunk ids, int64, ascending. What
 rows were deleted since: that is a mask that its reader puts on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,30 @@ class Segment:
             if depth == findable or (scores[:, -1] < scores[:, k - 1] - FLOAT32_ERROR).all():
                 return list(found)
             depth *= 4
+
+    def at(self, ids: Ids) -> tuple[Ids, StoredVectors]:
+        """Those of the ids that are here, masked or not, ascending (n,), and their rows (n, dim)."""
+        positions = positions_of(ids, self.ids)
+        return self.ids[positions], self._rows[positions]
+
+
+class StoredRows:
+    """The rows of some segments by chunk id."""
+
+    def __init__(self, segments: Sequence[Segment]) -> None:
+        self._segments = [segment for segment in segments if len(segment.ids)]
+        self._last = np.array([segment.ids[-1] for segment in self._segments], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._segments))
+
+    def at(self, ids: Ids) -> tuple[Ids, StoredVectors]:
+        """Those of the ids that are stored, ascending (n,), and their rows (n, dim)."""
+        numbers = np.unique(np.searchsorted(self._last, ids))
+        parts = [self._segments[number].at(ids) for number in numbers if number < len(self._segments)]
+        if not parts:
+            return ids[:0], np.empty((0, 0), dtype=np.float16)
+        return np.concatenate([found for found, _ in parts]), np.concatenate([rows for _, rows in parts])
 
 
 def write_rows(write: Write, stored: StoredVectors) -> None:

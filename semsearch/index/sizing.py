@@ -41,3 +41,8 @@ def needs_index(live: int, covered: int, dead: int) -> bool:
         return False
     outside = live - (covered - dead)
     return covered == 0 or outside > max(INDEX_FROM, covered // 4) or dead > covered * DEAD_SHARE
+
+
+def outlived_index(live: int, covered: int, dead: int, *, everything: bool) -> bool:
+    """Whether to give up an index, since the collection has become small and its curve speaks for rows long gone."""
+    return live < INDEX_FROM and covered > 0 and (everything or dead > covered * DEAD_SHARE)

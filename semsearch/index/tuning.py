@@ -7,11 +7,11 @@ import numpy as np
 
 from semsearch.types import Ids, Scores, Vectors
 
-Curve: TypeAlias = tuple[tuple[int, float], ...]  # (nprobe, knn_recall@10), ascending
+Curve: TypeAlias = tuple[tuple[int, float, float], ...]  # (nprobe, knn_recall@10, knn_recall@100), ascending
 
-K = 10  # neighbours compared
+DEPTHS = (10, 100)  # neighbours compared; deeper searches go over all lists
 SAMPLE = 1_000  # queries; the standard error of a recall of 0.95 is then about 0.003
-_TIE = 1e-6  # a neighbour as near as the k-th is as good as the k-th
+_TIE = 1e-5  # a neighbour as near as the k-th is as good as the k-th, by float32 scores
 _ENOUGH = 0.999  # nobody needs the curve beyond
 
 
@@ -31,23 +31,30 @@ def probes(nlist: int) -> list[int]:
 
 
 def measure(search: Callable[[Vectors, int], Scores], queries: Vectors, exact: Scores, nlist: int) -> Curve:
-    """The operating curve of `search(queries, nprobe) -> (q, k) scores` against exact scores (q, k).
+    """The operating curve of `search(queries, nprobe) -> (q, 100) scores` against the exact ones, (q, 100).
 
     Each recall is a lower bound: the mean over the queries less two standard errors.
     """
     points = []
     for nprobe in probes(nlist):
-        recall = knn_recall(search(queries, nprobe), exact)
-        bound = float(recall.mean() - 2 * recall.std() / np.sqrt(len(recall)))
-        points.append((nprobe, round(max(bound, 0.0), 4)))
-        if bound >= _ENOUGH:
+        found = search(queries, nprobe)
+        bounds = [_lower_bound(knn_recall(found[:, :k], exact[:, :k])) for k in DEPTHS]
+        points.append((nprobe, bounds[0], bounds[1]))
+        if min(bounds) >= _ENOUGH:
             break
     return tuple(points)
 
 
-def nprobe_for(curve: Curve, target_recall: float, nlist: int) -> int:
-    """The cheapest measured nprobe that reaches the target, all lists if none does."""
-    return next((nprobe for nprobe, recall in curve if recall >= target_recall), nlist)
+def nprobe_for(curve: Curve, target_recall: float, k: int, nlist: int) -> int:
+    """The cheapest measured nprobe that reaches the target for k neighbours, all lists if none does."""
+    column = next((number for number, depth in enumerate(DEPTHS, 1) if k <= depth), None)
+    if column is None:
+        return nlist
+    return next((int(point[0]) for point in curve if point[column] >= target_recall), nlist)
+
+
+def _lower_bound(recalls: Scores) -> float:
+    return round(max(float(recalls.mean() - 2 * recalls.std() / np.sqrt(len(recalls))), 0.0), 4)
 
 
 def without_self(ids: Ids, scores: Scores, own: Ids) -> Scores:

@@ -19,13 +19,16 @@ def as_vectors(values: npt.ArrayLike, dim: int) -> Vectors:
     """Normalised, C-contiguous float32 vectors (n, dim) from anything numeric of that shape, or of shape (dim,).
 
     Raises:
-        InvalidVectorError: not numbers, not finite, or all zero.
+        InvalidVectorError: not numbers (text that looks like numbers is none), not finite, or all zero.
         DimensionMismatchError: rows of another length than dim.
     """
     try:
-        rows = np.atleast_2d(np.asarray(values, dtype=np.float64))
-    except (TypeError, ValueError) as error:
+        given = np.asarray(values)
+    except Exception as error:  # whatever has no array fails in its own way
         raise InvalidVectorError(f"a vector has to be a row of numbers: {error}") from error
+    if given.dtype.kind not in "biuf":
+        raise InvalidVectorError(f"a vector has to be a row of numbers of at most 64 bits, not of {given.dtype}")
+    rows = np.atleast_2d(given.astype(np.float64))
     if rows.ndim != 2:
         raise InvalidVectorError(f"vectors have to be of shape (n, {dim}), not {rows.shape}")
     if rows.shape[1] != dim:

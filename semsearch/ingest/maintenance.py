@@ -62,7 +62,7 @@ def maintain(store: DocumentStore, *, damaged: bool = False, everything: bool = 
             change.rewrite(list(_groups(sources, everything=everything)), everything=everything)
         elif sources and sources[-1].is_tail:
             change.rewrite([[source] for source in sources])
-        if build or (everything and live < sizing.INDEX_FROM):
+        if build or sizing.outlived_index(live, covered, dead, everything=everything):
             change.remove_index()
         if build:
             logger.info("building an index over %d vectors", live)

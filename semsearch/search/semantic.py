@@ -1,5 +1,7 @@
 """Semantic search: a query vector to hits; FAISS proposes chunks, SQLite disposes."""
 
+import numpy as np
+
 from semsearch.index.collection_index import CollectionIndex
 from semsearch.index.contract import Neighbours
 from semsearch.search.profile import Stopwatch
@@ -20,7 +22,8 @@ def search_semantic(
 ) -> tuple[tuple[Hit, ...], Profile]:
     """The k best chunks for a normalised query (1, dim), in the reader's snapshot: min(k, chunks that match) hits.
 
-    A chunk that the index proposes and the snapshot does not have is dropped, and the search goes deeper instead.
+    What the index proposes and the snapshot does not have, or the filter does not allow, is dropped, and the search
+    goes deeper instead; if that is not enough, it is repeated over the stored vectors themselves.
     """
     with watch.stage("filter"):
         allowed = None if filter is None else reader.chunk_ids(filter)
@@ -30,16 +33,22 @@ def search_semantic(
         with watch.stage("search"):
             found = index.search(query, depth, target_recall=target_recall, allowed_ids=allowed)
         with watch.stage("fetch"):
-            hits = _hits(found, reader, k)
-        if len(hits) == k or depth >= findable:
+            hits = _hits(found, allowed, reader, k)
+        if len(hits) >= min(k, findable) or (depth >= findable and found.path == "exact"):
             return hits, _profile(found, allowed, watch)
+        if depth >= findable:
+            target_recall = 1.0
         depth = min(2 * depth, findable)
 
 
-def _hits(found: Neighbours, reader: StoreReader, k: int) -> tuple[Hit, ...]:
-    scores, ids = found.scores[0].tolist(), found.ids[0].tolist()
-    records = reader.chunks(ids)
-    live = [(score, records[chunk_id]) for score, chunk_id in zip(scores, ids, strict=True) if chunk_id in records]
+def _hits(found: Neighbours, allowed: Ids | None, reader: StoreReader, k: int) -> tuple[Hit, ...]:
+    scores, ids = found.scores[0], found.ids[0]
+    if allowed is not None:
+        permitted = np.isin(ids, allowed)
+        scores, ids = scores[permitted], ids[permitted]
+    proposed = list(zip(scores.tolist(), ids.tolist(), strict=True))
+    records = reader.chunks(chunk_id for _, chunk_id in proposed)
+    live = [(score, records[chunk_id]) for score, chunk_id in proposed if chunk_id in records]
     return tuple(_hit(rank, score, record) for rank, (score, record) in enumerate(live[:k], 1))
 
 

@@ -4,9 +4,9 @@ import contextlib
 import logging
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from semsearch.errors import CorruptStoreError
+from semsearch.errors import CorruptStoreError, MissingDependencyError
 from semsearch.index.collection_index import CollectionIndex
 from semsearch.index.exact import ExactIndex
 from semsearch.index.ivf import IvfIndex
@@ -15,7 +15,6 @@ from semsearch.index.segment import Segment
 from semsearch.store.documents import DocumentStore
 from semsearch.store.reader import StoreReader
 from semsearch.store.records import State
-from semsearch.types import Ids, ManifestFile
 
 logger = logging.getLogger(__name__)
 _ATTEMPTS = 5
@@ -32,9 +31,6 @@ class _Loaded:
     last_chunk: int  # of the tail
     last_tombstone: int
     degraded: str | None
-
-    def index(self) -> CollectionIndex:
-        return CollectionIndex(self.payload, self.segments, self.tail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,7 @@ class SnapshotCache:
     def current(self) -> Iterator[tuple[StoreReader, CollectionIndex]]:
         """The newest snapshot, as a transaction and an index over exactly its vectors."""
         with self._caught_up() as (reader, loaded):
-            yield reader, loaded.index()
+            yield reader, CollectionIndex(loaded.payload, loaded.segments, loaded.tail, self._degrade)
 
     def status(self) -> Status:
         """The state of the newest snapshot."""
@@ -71,11 +67,11 @@ class SnapshotCache:
     @contextlib.contextmanager
     def _caught_up(self) -> Iterator[tuple[StoreReader, _Loaded]]:
         missing: FileNotFoundError | None = None
-        for _ in range(_ATTEMPTS):
+        for attempt in range(1, _ATTEMPTS + 1):
             with self._store.read() as reader:
                 try:
                     with self._lock:
-                        loaded = self._loaded = self._load(reader)
+                        loaded = self._loaded = self._load(reader, last_attempt=attempt == _ATTEMPTS)
                 except FileNotFoundError as error:  # a writer replaced the file after this snapshot began
                     missing = error
                     continue
@@ -83,7 +79,13 @@ class SnapshotCache:
                 return
         raise CorruptStoreError(self._store.root, f"a file that its manifest names is missing: {missing}")
 
-    def _load(self, reader: StoreReader) -> _Loaded:
+    def _degrade(self, reason: str) -> None:
+        with self._lock:
+            if self._loaded is not None:
+                logger.warning("the index of %s is damaged, searches scan all vectors: %s", self._store.root, reason)
+                self._loaded = replace(self._loaded, payload=None, degraded=reason)
+
+    def _load(self, reader: StoreReader, *, last_attempt: bool) -> _Loaded:
         state, loaded = reader.state(), self._loaded
         if loaded is not None and loaded.state == state:
             return loaded
@@ -91,7 +93,16 @@ class SnapshotCache:
             return self._advanced(loaded, reader, state)
         manifest, (deleted, last_tombstone) = reader.manifest(), reader.deleted_chunks()
         segments = tuple(each.segment for each in read_segments(self._store.root, manifest, deleted))
-        payload, degraded = self._read_index(manifest, deleted)
+        payload, degraded = None, None
+        try:
+            payload = read_index(self._store.root, manifest, segments, deleted)
+        except MissingDependencyError:
+            raise
+        except Exception as error:  # a damaged file fails in as many ways as FAISS and numpy have readers
+            if isinstance(error, FileNotFoundError) and not last_attempt:
+                raise
+            logger.warning("the index of %s cannot be used, searches scan all vectors: %s", self._store.root, error)
+            degraded = str(error)
         tail = ExactIndex.empty(self._dim)
         return self._advanced(_Loaded(state, payload, segments, tail, 0, last_tombstone, degraded), reader, state)
 
@@ -105,10 +116,3 @@ class SnapshotCache:
         for ids, vectors in reader.tail(after=last_chunk):
             tail, last_chunk = tail.extended(ids, vectors), int(ids[-1])
         return _Loaded(state, payload, segments, tail, last_chunk, last_tombstone, loaded.degraded)
-
-    def _read_index(self, manifest: list[ManifestFile], deleted: Ids) -> tuple[IvfIndex | None, str | None]:
-        try:
-            return read_index(self._store.root, manifest, deleted), None
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
-            logger.warning("the index of %s cannot be used, searches scan all vectors: %s", self._store.root, error)
-            return None, str(error)

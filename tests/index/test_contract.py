@@ -1,22 +1,17 @@
 """What `VectorIndex` promises, on every implementation of it."""
 
-import shutil
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
-from synthetic import blocks, clustered, oracle
+from synthetic import blocks, clustered, oracle, segment
 
-from semsearch import files
 from semsearch.errors import DimensionMismatchError, InvalidRequestError
 from semsearch.index.collection_index import CollectionIndex
 from semsearch.index.contract import VectorIndex
 from semsearch.index.exact import ExactIndex
-from semsearch.index.ids import write_ids
 from semsearch.index.ivf import IvfIndex
-from semsearch.index.segment import Segment, write_rows
+from semsearch.index.segment import StoredRows
 from semsearch.types import Ids, Vectors
 
 DIM, ROWS = 24, 2_000
@@ -31,30 +26,21 @@ def exact(ids: Ids, vectors: Vectors) -> ExactIndex:
 
 
 def ivf(ids: Ids, vectors: Vectors) -> IvfIndex:
-    return IvfIndex.build(vectors, blocks(ids, vectors), len(ids))
-
-
-def segment(ids: Ids, vectors: Vectors) -> Segment:
-    folder = Path(tempfile.mkdtemp())
-    files.publish(folder, "1.f16", lambda write: write_rows(write, vectors.astype(np.float16)))
-    files.publish(folder, "1.ids.npy", lambda write: write_ids(write, ids))
-    mapped = Segment.read(folder / "1.f16", folder / "1.ids.npy")
-    shutil.rmtree(folder)  # what is mapped stays readable
-    return mapped
+    return IvfIndex.build(vectors, blocks(ids, vectors), StoredRows([segment(ids, vectors)]))
 
 
 def segments_and_tail(ids: Ids, vectors: Vectors) -> CollectionIndex:
     cuts = (slice(0, len(ids) // 3), slice(len(ids) // 3, len(ids) // 2))
     tail = slice(len(ids) // 2, None)
     segments = [segment(ids[cut], vectors[cut]) for cut in cuts]
-    return CollectionIndex(None, segments, exact(ids[tail], vectors[tail]))
+    return CollectionIndex(None, segments, exact(ids[tail], vectors[tail]), pytest.fail)
 
 
 def payload_segments_and_tail(ids: Ids, vectors: Vectors) -> CollectionIndex:
     cuts = (slice(0, len(ids) // 2), slice(len(ids) // 2, len(ids) * 3 // 4))
     tail = slice(len(ids) * 3 // 4, None)
     segments = [segment(ids[cut], vectors[cut]) for cut in cuts]
-    return CollectionIndex(ivf(ids[cuts[0]], vectors[cuts[0]]), segments, exact(ids[tail], vectors[tail]))
+    return CollectionIndex(ivf(ids[cuts[0]], vectors[cuts[0]]), segments, exact(ids[tail], vectors[tail]), pytest.fail)
 
 
 BUILDS = {

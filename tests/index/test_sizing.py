@@ -1,6 +1,6 @@
 import pytest
 
-from semsearch.index.sizing import INDEX_FROM, needs_index, nlist_for, training_rows
+from semsearch.index.sizing import INDEX_FROM, needs_index, nlist_for, outlived_index, training_rows
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,17 @@ def test_every_list_has_the_39_training_rows_that_faiss_asks_for(rows: int) -> N
 )
 def test_when_an_index_is_built(live: int, indexed: int, deleted: int, *, expected: bool) -> None:
     assert needs_index(live, indexed, deleted) is expected
+
+
+@pytest.mark.parametrize(
+    ("live", "covered", "dead", "everything", "expected"),
+    [
+        (INDEX_FROM, 30_000, 10_000, True, False),
+        (INDEX_FROM - 1, 25_000, 5_001, False, True),
+        (INDEX_FROM - 1, 20_000, 1, False, False),
+        (INDEX_FROM - 1, 20_000, 1, True, True),
+        (5, 0, 0, True, False),
+    ],
+)
+def test_when_an_index_is_given_up(live: int, covered: int, dead: int, *, everything: bool, expected: bool) -> None:
+    assert outlived_index(live, covered, dead, everything=everything) is expected

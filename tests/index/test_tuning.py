@@ -19,21 +19,23 @@ def test_two_probe_counts_an_octave_up_to_all_lists(nlist: int, expected: list[i
     assert probes(nlist) == expected
 
 
-def test_the_cheapest_point_that_reaches_the_target_is_chosen() -> None:
-    curve = ((1, 0.5), (4, 0.94), (8, 0.96), (16, 0.99))
-    assert [nprobe_for(curve, target, 512) for target in (0.3, 0.95, 0.96, 0.99, 0.995)] == [1, 8, 8, 16, 512]
+def test_the_cheapest_point_that_reaches_the_target_at_that_depth_is_chosen() -> None:
+    curve = ((1, 0.5, 0.3), (4, 0.94, 0.8), (8, 0.96, 0.9), (16, 0.99, 0.96))
+    assert [nprobe_for(curve, target, 10, 512) for target in (0.3, 0.95, 0.96, 0.99, 0.995)] == [1, 8, 8, 16, 512]
+    assert [nprobe_for(curve, 0.95, k, 512) for k in (1, 10, 11, 100, 101)] == [8, 8, 16, 16, 512]
 
 
 def test_a_curve_is_two_standard_errors_below_the_mean_and_ends_where_all_is_found() -> None:
-    exact = np.tile(np.array([[0.9, 0.8]]), (100, 1))
+    exact = np.tile(np.linspace(0.9, 0.1, 100), (100, 1))
     half = exact.copy()
-    half[:50, 1] = 0.1  # half of the queries miss one of two
+    half[:50, 5:] = -1.0  # half of the queries find 5 neighbours
 
     def search(_: np.ndarray, nprobe: int) -> np.ndarray:
         return half if nprobe == 1 else exact
 
     curve = measure(search, exact, exact, 64)
-    assert curve == ((1, round(0.75 - 2 * 0.25 / 10, 4)), (2, 1.0))
+    at_10, at_100 = 0.75 - 2 * 0.25 / 10, 0.525 - 2 * 0.475 / 10
+    assert curve == ((1, round(at_10, 4), round(at_100, 4)), (2, 1.0, 1.0))
 
 
 def test_a_query_is_not_its_own_neighbour() -> None:
