@@ -41,9 +41,12 @@ class CollectionIndex:
     def search(
         self, queries: Vectors, k: int, *, target_recall: float = 0.95, allowed_ids: Ids | None = None
     ) -> Neighbours:
-        """As `VectorIndex.search`; a target of 1.0 reads the stored vectors and nothing that is derived from them."""
+        """As `VectorIndex.search`; a filtered search, and one with a target of 1.0, is exact, over the stored vectors.
+
+        Segments scan what a filter allows faster than inverted lists do: they lie in the order of the bitmap.
+        """
         check_request(queries, k, self._tail.dim, target_recall)
-        if target_recall < 1.0 and self._approximate is not self._exact:
+        if target_recall < 1.0 and allowed_ids is None and self._approximate is not self._exact:
             try:
                 return _search(self._approximate, queries, k, target_recall, allowed_ids)
             except (RuntimeError, IndexError) as error:

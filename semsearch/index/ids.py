@@ -12,10 +12,12 @@ Write = Callable[[bytes], int]
 
 def positions_of(ids: Ids, among: Ids) -> Ids:
     """Where these ids are in the ascending `among`, for those that are in it; ascending, without repetition."""
-    ids = np.unique(ids)
+    if not len(among):
+        return among[:0]
+    if not (ids[1:] > ids[:-1]).all():
+        ids = np.unique(ids)
+    ids = ids[np.searchsorted(ids, among[0]) : np.searchsorted(ids, among[-1], side="right")]
     places = np.searchsorted(among, ids)
-    inside = places < len(among)
-    places, ids = places[inside], ids[inside]
     found: Ids = places[among[places] == ids]
     return found
 

@@ -32,6 +32,10 @@ def test_what_the_gate_lets_through_has_length_one(values: list[float]) -> None:
         ([1.0, float("inf")], "infinity"),
         ([0.0, 0.0], "all zero"),
         (["a", "b"], "row of numbers"),
+        (["1", "2"], "row of numbers"),
+        ([b"1", b"2"], "row of numbers"),
+        ([1j, 2.0], "row of numbers"),
+        ([10**400, 1], "row of numbers"),
         ([[1.0, 2.0], [3.0]], "row of numbers"),
         (None, "infinity|row of numbers|1 numbers"),
         ([[[1.0, 2.0]]], "shape"),
@@ -41,6 +45,11 @@ def test_what_the_gate_lets_through_has_length_one(values: list[float]) -> None:
 def test_what_is_no_vector_is_refused(values: object, message: str) -> None:
     with pytest.raises(InvalidVectorError, match=message):
         as_vectors(values, 2)
+
+
+@pytest.mark.parametrize("kind", [np.bool_, np.int8, np.int64, np.uint64, np.float16, np.float32, np.float64])
+def test_numbers_of_any_kind_are_a_vector(kind: type[np.generic]) -> None:
+    assert as_vectors(np.array([0, 1], kind), 2).tolist() == [[0.0, 1.0]]
 
 
 def test_another_length_is_refused_with_both_numbers() -> None:
