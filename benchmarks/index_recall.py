@@ -14,9 +14,11 @@ from data import SEED, passage_vectors
 from report import write
 from tqdm import tqdm
 
-from semsearch import Collection, Document
+from semsearch import Collection, Document, files
 from semsearch.index.exact import ExactIndex
+from semsearch.index.ids import write_ids
 from semsearch.index.ivf import IvfIndex
+from semsearch.index.segment import Segment, StoredRows, write_rows
 from semsearch.index.sizing import training_rows
 from semsearch.index.vectors import as_stored, as_vectors
 from semsearch.types import Vectors
@@ -76,9 +78,14 @@ def measured(
 def differences(rows: Vectors, queries: Vectors) -> int:
     """Queries for which all lists of an IVF index give other ids, or another order, than exact search."""
     stored, queries, ids = as_stored(as_vectors(rows, 384)), as_vectors(queries, 384), np.arange(len(rows))
-    ivf = IvfIndex.build(stored[: training_rows(len(rows))].astype(np.float32), [(ids, stored)], len(rows))
-    every_list = ivf.probe(queries, K, ivf.nlist).ids
-    exact = ExactIndex(ids, stored.astype(np.float32)).search(queries, K).ids
+    with tempfile.TemporaryDirectory() as folder:
+        files.publish(Path(folder), "rows", lambda write: write_rows(write, stored))
+        files.publish(Path(folder), "ids", lambda write: write_ids(write, ids))
+        segment = Segment.read(Path(folder) / "rows", Path(folder) / "ids")
+        sample = stored[: training_rows(len(rows))].astype(np.float32)
+        ivf = IvfIndex.build(sample, segment.blocks(), StoredRows([segment]))
+        every_list = ivf.probe(queries, K, ivf.nlist).ids
+        exact = ExactIndex(ids, stored.astype(np.float32)).search(queries, K).ids
     return int((every_list != exact).any(axis=1).sum())
 
 
