@@ -5,6 +5,7 @@ import binascii
 import contextlib
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -21,14 +22,14 @@ from semsearch.errors import (
     InvalidRequestError,
 )
 from semsearch.index.vectors import as_vector, as_vectors
-from semsearch.ingest.gate import storable
+from semsearch.ingest.gate import distinct_ids, is_storable, storable
 from semsearch.ingest.maintenance import maintain
-from semsearch.ingest.pipeline import add_documents
+from semsearch.ingest.pipeline import add_documents, try_maintenance
 from semsearch.search.context import build_context
 from semsearch.search.profile import Stopwatch
 from semsearch.search.semantic import search_semantic
 from semsearch.search.snapshot import SnapshotCache
-from semsearch.store.documents import DATABASE, LOCK, DocumentStore, take_lock
+from semsearch.store.documents import DATABASE, LOCK, PARTS, DocumentStore, check_free, take_lock
 from semsearch.store.filters import parse_filter
 from semsearch.store.migrations import FORMAT
 from semsearch.store.records import CollectionSpec
@@ -49,8 +50,8 @@ from semsearch.types import (
     Vectors,
 )
 
-_FOLDERS = ("vectors", "faiss", "latents", "quarantine", "tmp")
-_FILES = (f"{DATABASE}-wal", f"{DATABASE}-shm", DATABASE, LOCK)  # removed in this order: the lock at the very end
+MAX_DIM = 65_536
+MAX_PAGE_SIZE = 10_000
 
 
 class Collection:
@@ -64,7 +65,7 @@ class Collection:
         """Use `create` or `open` instead."""
         self._store, self._embedder = store, embedder
         self._snapshots = SnapshotCache(store)
-        self._adding = threading.Lock()  # a second add sees what the first one stored, and one index is built at a time
+        self._adding = threading.RLock()  # one add, and one index built, at a time; an add's `progress` may add, too
 
     # --- from nothing to an object, and back
 
@@ -87,17 +88,17 @@ class Collection:
 
         Raises:
             CollectionExistsError: something is there already.
-            InvalidRequestError: both a model and a dim, or dim < 1.
+            InvalidRequestError: both a model and a dim, an empty model, or a dim that is not 1 to 65,536.
             ModelError, MissingDependencyError: the model cannot be had.
         """
-        if dim is None:
-            embedder = load_embedder(model or DEFAULT_MODEL, device)
-            spec = CollectionSpec(embedder.dim, embedder.name, embedder.fingerprint, "float32", embedder.max_tokens)
-            model = embedder
-        elif model is not None:
+        if dim is not None and model is not None:
             raise InvalidRequestError("a collection has either a model, or a dim for vectors that are brought along")
-        elif dim < 1:
-            raise InvalidRequestError(f"dim is {dim}; vectors have at least 1 number")
+        if dim is not None and (type(dim) is not int or not 1 <= dim <= MAX_DIM):
+            raise InvalidRequestError(f"dim is {dim!r}; vectors have 1 to {MAX_DIM:,} numbers")
+        check_free(Path(path))
+        if dim is None:
+            model = load_embedder(DEFAULT_MODEL if model is None else model, device)
+            spec = CollectionSpec(model.dim, model.name, model.fingerprint, "float32", model.max_tokens)
         else:
             spec = CollectionSpec(dim)
         store = DocumentStore.create(Path(path), spec)
@@ -119,7 +120,10 @@ class Collection:
         store = DocumentStore.open(Path(path))
         if model is not None and store.spec.model is None:
             raise EmbedderMismatchError(f"{path} has no model: its documents and queries bring their own vectors")
-        return cls(store, PinnedEmbedder(store.root, store.spec.fingerprint, model or store.spec.model, device))
+        return cls(
+            store,
+            PinnedEmbedder(store.root, store.spec.fingerprint, store.spec.model if model is None else model, device),
+        )
 
     @staticmethod
     def drop(path: str | Path) -> list[Path]:
@@ -135,12 +139,12 @@ class Collection:
         lock = files.FileLock(root / LOCK)
         take_lock(lock, root)
         try:
-            return files.remove_tree(root, _FILES, _FOLDERS)
+            return files.remove_tree(root, PARTS)
         finally:
             lock.release()
 
     def close(self) -> None:
-        """Give back connections and the write lock; the object cannot be used afterwards."""
+        """Give back connections and the write lock, once a running write is done; nothing else works afterwards."""
         self._store.close()
 
     def __enter__(self) -> "Collection":
@@ -158,13 +162,14 @@ class Collection:
 
         Every document is stored as a whole or not at all, and one that is refused is in the report's `failed`, and
         stops no other. New metadata alone is stored without embedding anything. A large collection gets its index, or
-        a new one, before this returns.
+        a new one, before this returns; where that fails, the report's `maintenance` says why.
 
         Args:
             documents: read once, in batches; what a reader failed at (`Failure`) is passed on into the report.
             progress: called after each commit, with what is durable by then.
 
         Raises:
+            InvalidRequestError: `documents` cannot be iterated over.
             CollectionLockedError: another process is writing to the collection.
             EmbedderMismatchError: the model under the collection's name is no longer the one that made its vectors.
             StoreFullError: the disk is full; what was reported to `progress` is kept.
@@ -172,26 +177,32 @@ class Collection:
         embedder = None if self._store.spec.model is None else self._embedder.get
         with self._adding:
             report = add_documents(self._store, embedder, documents, progress)
-            maintain(self._store, damaged=self._snapshots.status().degraded is not None)
-        return report
+            return replace(report, maintenance=self._maintained())
 
     def remove(self, ids: Iterable[str] | None = None, *, filter: Filter | None = None) -> RemoveReport:
         """Remove documents by id, or all that a filter matches; durable when it returns.
 
         Raises:
-            InvalidRequestError: neither or both of `ids` and `filter`.
+            InvalidRequestError: neither or both of `ids` and `filter`, or an id that is no str.
             InvalidFilterError, CollectionLockedError
         """
-        if filter is not None and ids is None:
-            parse_filter(filter)
-            with self._store.write() as writer:
-                return RemoveReport(writer.remove_matching(filter))
-        if ids is None or filter is not None:
+        if (ids is None) == (filter is None):
             raise InvalidRequestError("say which documents to remove: either by ids, or by a filter")
-        wanted = [ids] if isinstance(ids, str) else list(dict.fromkeys(ids))
+        if filter is not None:
+            parse_filter(filter)
+        wanted = distinct_ids(() if ids is None else ids)
         with self._store.write() as writer:
-            removed = writer.remove(wanted)
-        return RemoveReport(len(removed), tuple(id for id in wanted if id not in removed))
+            if filter is None:
+                removed = writer.remove(id for id in wanted if is_storable(id))
+                report = RemoveReport(len(removed), tuple(id for id in wanted if id not in removed))
+            else:
+                report = RemoveReport(writer.remove_matching(filter))
+        if report.removed and self._adding.acquire(blocking=False):  # who adds or compacts meanwhile maintains as well
+            try:
+                self._maintained()
+            finally:
+                self._adding.release()
+        return report
 
     def compact(self) -> None:
         """Give back the space of what was deleted, join small segments, and put all of a large collection in its index.
@@ -218,14 +229,14 @@ class Collection:
         Args:
             filter: only the documents that it matches.
             cursor: where the page before ended.
-            page_size: documents a page.
+            page_size: documents a page, 1 to 10,000.
 
         Raises:
-            InvalidRequestError: page_size < 1, or a cursor that did not come from here.
+            InvalidRequestError: another page_size, or a cursor that did not come from here.
             InvalidFilterError
         """
-        if page_size < 1:
-            raise InvalidRequestError(f"page_size is {page_size}; a page has at least 1 document")
+        if not 1 <= page_size <= MAX_PAGE_SIZE:
+            raise InvalidRequestError(f"page_size is {page_size}; a page has 1 to {MAX_PAGE_SIZE:,} documents")
         after = 0 if cursor is None else _after(cursor)
         with self._store.read() as reader:
             rows = reader.summaries(filter, after, page_size + 1)
@@ -265,8 +276,10 @@ class Collection:
             EmptyQueryError, InvalidRequestError, InvalidFilterError, InvalidVectorError, EmbedderMismatchError
         """
         chosen = _mode(mode)
-        if k < 1:
-            raise InvalidRequestError(f"k is {k}; ask for at least 1 hit")
+        if isinstance(k, bool) or not hasattr(k, "__index__") or k < 1:
+            raise InvalidRequestError(f"k is {k!r}; ask for a whole number of hits, at least 1")
+        if not 0.0 < target_recall <= 1.0:
+            raise InvalidRequestError(f"target_recall is {target_recall}; it has to be above 0 and at most 1")
         if filter is not None:
             parse_filter(filter)
         watch = Stopwatch()
@@ -339,6 +352,10 @@ class Collection:
             created=spec.created,
         )
 
+    def _maintained(self) -> str | None:
+        """Bring the index and the files up to date, or tell why that has to wait."""
+        return try_maintenance(lambda: maintain(self._store, damaged=self._snapshots.status().degraded is not None))
+
     def _query_vector(self, query: str | None, vector: npt.ArrayLike | None) -> Vectors:
         """(1, dim), normalised."""
         if (query is None) == (vector is None):
@@ -368,7 +385,7 @@ def _mode(mode: str) -> SearchMode:
 
 
 def _index_info(file: ManifestFile, manifest: list[ManifestFile]) -> IndexInfo:
-    curve = tuple((nprobe, recall) for nprobe, recall in file.details["curve"])
+    curve = tuple((int(nprobe), at_10, at_100) for nprobe, at_10, at_100 in file.details["curve"])
     size = sum(part.bytes for part in manifest if part.kind in {"ivf", "ivf_ids"})
     return IndexInfo(file.details["rows"], file.details["nlist"], curve, size)
 
@@ -379,5 +396,7 @@ def _cursor(seq: int) -> str:
 
 def _after(cursor: str) -> int:
     with contextlib.suppress(ValueError, binascii.Error):
-        return int(base64.urlsafe_b64decode(cursor.encode()))
+        seq = int(base64.urlsafe_b64decode(cursor.encode()))
+        if 0 <= seq < 2**63:
+            return seq
     raise InvalidRequestError(f"cursor is {cursor!r:.80}; it has to be one that a page before ended with")

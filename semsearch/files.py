@@ -9,7 +9,9 @@ import contextlib
 import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Collection, Iterator
+import sys
+import weakref
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -120,8 +122,11 @@ def sync_directory(path: Path) -> None:
 
 
 def make_directory(path: Path) -> None:
-    """Create a directory readable by its owner only, with its parents; an existing one is left as it is."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Create a directory and its parents, durably and readable by their owner only; existing ones are left alone."""
+    if not path.is_dir():
+        make_directory(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+        sync_directory(path.parent)
 
 
 def sweep(root: Path, folders: Collection[str], keep: Collection[str]) -> list[str]:
@@ -136,20 +141,31 @@ def sweep(root: Path, folders: Collection[str], keep: Collection[str]) -> list[s
     return removed
 
 
-def remove_tree(root: Path, files: Collection[str], folders: Collection[str]) -> list[Path]:
-    """Remove these files and folders of `root`, then `root` if nothing else is in it; returns what was left alone."""
-    for folder in folders:
-        for path in sorted((root / folder).glob("*")):
-            path.unlink()
-        with contextlib.suppress(FileNotFoundError):
-            (root / folder).rmdir()
-    for file in files:
-        (root / file).unlink(missing_ok=True)
+def remove_tree(root: Path, parts: Sequence[str]) -> list[Path]:
+    """Remove these files and folders of `root`, each durably before the next; returns what was left alone.
+
+    What is left are files of other names, and folders with folders in them; `root` goes as well where nothing is left.
+    """
+    for part in parts:
+        _remove(root / part)
+        sync_directory(root)
+        failpoint("remove_tree.removed")
     left = sorted(root.iterdir())
     if not left:
         root.rmdir()
         sync_directory(root.parent)
     return left
+
+
+def _remove(path: Path) -> None:
+    if not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    for each in path.iterdir():
+        if not each.is_dir():
+            each.unlink()
+    if not any(path.iterdir()):
+        path.rmdir()
 
 
 def size_on_disk(root: Path) -> int:
@@ -162,34 +178,69 @@ def size_on_disk(root: Path) -> int:
     return total
 
 
+class SameFile:
+    """Whether a path still leads to the file that it led to at first."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        if sys.platform == "linux":
+            # Linux gives a freed inode to the next file, which a descriptor prevents; one of O_PATH, since closing any
+            # other one of a database would end the locks (fcntl) that SQLite has on it in this process
+            weakref.finalize(self, os.close, os.open(path, os.O_PATH | os.O_CLOEXEC))
+        self._first = path.stat()
+
+    def is_there(self) -> bool:
+        try:
+            return os.path.samestat(self._first, self._path.stat())
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+
 class FileLock:
-    """An advisory lock (flock) that ends with the process; the file's text only tells people who holds it."""
+    """An advisory lock (flock) that ends with the process; the file's text only tells people who holds it.
+
+    A process that is forked off does not hold its parent's lock, and can neither give it back nor keep it.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = None
+        self._owner: int | None = None  # the process that took it
 
     @property
     def held(self) -> bool:
-        return self._descriptor is not None
+        """Whether this process has the lock by this object."""
+        return self._descriptor is not None and self._owner == os.getpid()
 
     def acquire(self, holder: str) -> None:
         """Take the lock at once or raise BlockingIOError, whose message is the present holder's text."""
         if self.held:
             return
+        self.release()
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            text = os.read(descriptor, 200).decode("utf-8", "replace").strip()
+            _lock_at_once(descriptor, holder)
+        except BaseException:
             os.close(descriptor)
-            raise BlockingIOError(text or "another process") from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, holder.encode(), 0)
-        self._descriptor = descriptor
+            raise
+        self._descriptor, self._owner = descriptor, os.getpid()
 
     def release(self) -> None:
         """Give the lock back; the file stays, since unlinking it would let two writers in."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        if self._descriptor is None:
+            return
+        if self.held:  # closing alone would leave it to a process that was forked off meanwhile
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        os.close(self._descriptor)
+        self._descriptor = None
+
+
+def _lock_at_once(descriptor: int, holder: str) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        text = os.read(descriptor, 200).decode("utf-8", "replace").strip()
+        raise BlockingIOError(text or "another process") from error
+    with contextlib.suppress(OSError):  # the text is for people only, and a full disk has no room for it
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, holder.encode(), 0)

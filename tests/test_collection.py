@@ -1,6 +1,8 @@
 """Collection with the fake model: what users are promised, seen from outside."""
 
-from collections.abc import Iterator
+import base64
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,9 +98,9 @@ def test_removing_the_first_hit_promotes_the_second(collection: Collection) -> N
 
 
 def test_closed_and_opened_it_answers_the_same(collection: Collection, model: FakeEmbedder) -> None:
-    before = collection.search("cat and dog").hits
+    before, path = collection.search("cat and dog").hits, collection.info().path
     collection.close()
-    with Collection.open(collection.info().path, model=model) as again:
+    with Collection.open(path, model=model) as again:
         assert again.search("cat and dog").hits == before
 
 
@@ -112,6 +114,7 @@ def test_exact_search_and_a_target_of_one_are_the_same_as_the_default_here(colle
 
 def test_k_beyond_the_collection_gives_everything(collection: Collection) -> None:
     assert len(found(collection, "cat", k=99)) == 4
+    assert len(found(collection, "cat", k=np.int64(99))) == 4
 
 
 def test_an_empty_collection_gives_no_hits(tmp_path: Path, model: FakeEmbedder) -> None:
@@ -154,10 +157,14 @@ def test_the_profile_says_what_was_done(collection: Collection) -> None:
         ({}, InvalidRequestError, "either a query, or a vector"),
         ({"query": "x", "vector": [1.0]}, InvalidRequestError, "either a query, or a vector"),
         ({"query": "x", "k": 0}, InvalidRequestError, "k is 0"),
+        ({"query": "x", "k": 2.5}, InvalidRequestError, "k is 2.5"),
+        ({"query": "x", "k": True}, InvalidRequestError, "k is True"),
+        ({"query": "x", "k": "3"}, InvalidRequestError, "k is '3'"),
         ({"query": "x", "mode": "telepathy"}, InvalidRequestError, "'telepathy'.*semantic"),
         ({"query": "x", "filter": {"n": {"$near": 1}}}, InvalidFilterError, r"\$near"),
         ({"query": "x", "filter": ["n"]}, InvalidFilterError, "list|\\['n'\\]"),
-        ({"query": "x", "target_recall": 0.0}, InvalidRequestError, "target_recall"),
+        ({"query": "x", "target_recall": 0.0}, InvalidRequestError, "target_recall is 0.0"),
+        ({"query": "x", "target_recall": 1.5, "exact": True}, InvalidRequestError, "target_recall is 1.5"),
         ({"vector": [1.0, 2.0]}, DimensionMismatchError, "2 numbers.* of 32"),
         ({"vector": [0.0] * 32}, InvalidVectorError, "all zero"),
         ({"vector": np.ones((2, 32))}, InvalidVectorError, "there are 2"),
@@ -264,6 +271,40 @@ def test_progress_is_told_after_each_commit(tmp_path: Path) -> None:
     assert [state.chunks for state in seen] == [256, 512, 600]
 
 
+def finished(work: Callable[[], object]) -> bool:
+    """Whether a thread comes to the end of this, and does not wait for itself or for another one."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(10)
+    return not thread.is_alive()
+
+
+def test_documents_may_add_remove_and_compact_themselves_while_they_are_read(collection: Collection) -> None:
+    def reading() -> Iterator[Document]:
+        collection.add([Document("inner", "added meanwhile")])
+        collection.remove(["cats"])
+        collection.compact()
+        yield Document("outer", "the one that is read")
+
+    assert finished(lambda: collection.add(reading()))
+    assert {summary.id for summary in collection.list().documents} == {"dogs", "rates", "bread", "inner", "outer"}
+
+
+def test_progress_may_add_as_well(collection: Collection) -> None:
+    inner = [Document("inner", "added meanwhile")]
+    assert finished(lambda: collection.add([Document("outer", "x")], progress=lambda _: collection.add(inner)))
+    assert collection.count() == 6
+
+
+def test_removing_does_not_wait_for_another_threads_add(collection: Collection) -> None:
+    def reading() -> Iterator[Document]:
+        yield Document("outer", "the one that is read")
+        assert finished(lambda: collection.remove(["cats"]))
+
+    assert collection.add(reading()).added == 1
+    assert collection.count() == 4
+
+
 def test_removing_by_id_tells_what_was_not_there(collection: Collection) -> None:
     report = collection.remove(["cats", "unknown", "cats"])
     assert (report.removed, report.missing) == (1, ("unknown",))
@@ -275,6 +316,18 @@ def test_removing_by_filter_removes_what_matches(collection: Collection) -> None
     assert collection.remove(filter={"pet": True}).removed == 2
     assert {name for name, _ in found(collection, "cat")} == {"rates", "bread"}
     assert collection.remove(filter={"pet": True}).removed == 0
+
+
+def test_an_id_that_no_document_can_have_is_missing(collection: Collection) -> None:
+    report = collection.remove(["cats", "\ud800", "dogs\x00"])
+    assert (report.removed, report.missing) == (1, ("\ud800", "dogs\x00"))
+
+
+def test_an_id_that_is_no_str_is_refused_and_nothing_is_removed(collection: Collection) -> None:
+    collection.add([Document("5", "a number for a name")])
+    with pytest.raises(InvalidRequestError, match="5 is no id"):
+        collection.remove(["cats", 5])  # type: ignore[list-item]
+    assert collection.count() == 5
 
 
 @pytest.mark.parametrize("arguments", [{}, {"ids": ["cats"], "filter": {}}])
@@ -305,10 +358,27 @@ def test_list_takes_a_filter(collection: Collection) -> None:
     assert collection.count({"pet": False}) == 2
 
 
-@pytest.mark.parametrize("arguments", [{"cursor": "nonsense"}, {"cursor": "é"}, {"page_size": 0}])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"cursor": "nonsense"},
+        {"cursor": "é"},
+        {"cursor": base64.urlsafe_b64encode(b"9" * 30).decode()},
+        {"cursor": base64.urlsafe_b64encode(b"-1").decode()},
+        {"page_size": 0},
+        {"page_size": 10_001},
+        {"page_size": 2**63},
+    ],
+)
 def test_a_wrong_page_is_named(collection: Collection, arguments: dict[str, object]) -> None:
     with pytest.raises(InvalidRequestError, match=next(iter(arguments))):
         collection.list(**arguments)
+
+
+@pytest.mark.parametrize("document_id", ["\ud800", "cats\x00", ""])
+def test_an_id_that_cannot_be_stored_is_not_found(collection: Collection, document_id: str) -> None:
+    with pytest.raises(DocumentNotFoundError):
+        collection.get(document_id)
 
 
 def test_info_counts_what_is_there(collection: Collection) -> None:
@@ -349,10 +419,11 @@ def test_another_model_is_refused_before_anything_is_embedded(collection: Collec
 def test_the_model_under_a_name_is_checked_when_it_is_loaded(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    path = collection.info().path
     collection.close()
     other = FakeEmbedder(fingerprint="changed meanwhile")
     monkeypatch.setattr("semsearch.embedders.pinned.load_embedder", lambda name, device: other)
-    with Collection.open(collection.info().path) as again:
+    with Collection.open(path) as again:
         assert again.count() == 4
         with pytest.raises(EmbedderMismatchError):
             again.search("cat")
@@ -410,11 +481,47 @@ def test_a_model_for_a_collection_without_one_is_refused(tmp_path: Path) -> None
         Collection.open(tmp_path / "own", model=FakeEmbedder())
 
 
-@pytest.mark.parametrize("arguments", [{"dim": 0}, {"dim": -3}, {"dim": 3, "model": "x"}])
-def test_creating_with_a_wrong_dim_makes_nothing(tmp_path: Path, arguments: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"dim": 0}, {"dim": -3}, {"dim": 65_537}, {"dim": 10**30}, {"dim": 2.0}, {"dim": True},
+        {"dim": 3, "model": "x"}, {"dim": 3, "model": ""}, {"model": ""},
+    ],
+)  # fmt: skip
+def test_creating_with_a_wrong_dim_or_model_makes_nothing(tmp_path: Path, arguments: dict[str, object]) -> None:
     with pytest.raises(InvalidRequestError):
         Collection.create(tmp_path / "own", **arguments)
     assert not (tmp_path / "own").exists()
+
+
+def test_vectors_of_the_largest_dim_are_found(tmp_path: Path) -> None:
+    with Collection.create(tmp_path / "own", dim=65_536) as own:
+        own.add([Document("a", "", vector=np.ones(65_536))])
+        assert own.search(vector=np.ones(65_536)).hits[0].score == pytest.approx(1.0, abs=1e-3)
+
+
+def test_where_something_is_already_no_model_is_loaded(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(model: str, device: str) -> FakeEmbedder:
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr("semsearch.collection.load_embedder", refuse)
+    with pytest.raises(CollectionExistsError):
+        Collection.create(collection.info().path, model="fake")
+
+
+def test_info_tells_the_device_asked_for_until_the_model_tells_its_own(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert collection.info().device is None  # the fake has none
+    loaded = FakeEmbedder()
+    loaded.device = "cpu"  # type: ignore[attr-defined]
+    monkeypatch.setattr("semsearch.embedders.pinned.load_embedder", lambda name, device: loaded)
+    with Collection.open(collection.info().path) as again:
+        assert again.info().device == "auto"
+        again.search("cat")
+        assert again.info().device == "cpu"
+    with Collection.open(collection.info().path, model=loaded) as at_hand:
+        assert at_hand.info().device == "cpu"
 
 
 # --- life of a collection
@@ -445,14 +552,16 @@ def test_a_damaged_collection_can_be_dropped(collection: Collection, tmp_path: P
     assert not (tmp_path / "c").exists()
 
 
-def test_without_faiss_a_large_collection_names_the_extra_to_install(
+def test_without_faiss_a_large_collection_is_stored_and_told_which_extra_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "faiss", None)
     monkeypatch.setattr("semsearch.index.sizing.INDEX_FROM", 100)
     vectors = clustered(200, 4)
     with Collection.create(tmp_path / "own", dim=4) as own:
+        report = own.add(Document(str(n), "", vector=vector) for n, vector in enumerate(vectors))
+        assert report.added == own.count() == 200
+        assert "semsearch[cpu]" in str(report.maintenance)
         with pytest.raises(MissingDependencyError, match=r"semsearch\[cpu\]"):
-            own.add(Document(str(n), "", vector=vector) for n, vector in enumerate(vectors))
-        assert own.count() == 200
+            own.compact()
         assert own.search(vector=vectors[3], k=1).hits[0].document_id == "3"

@@ -157,8 +157,8 @@ def overwrite(path: Path) -> None:
 def test_a_damaged_index_is_noticed_and_every_search_is_exact_until_it_is_rebuilt(
     collection: Collection, vectors: Vectors, damage: object, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    collection.close()
     root = Path(collection.info().path)
+    collection.close()
     [path] = (root / "faiss").glob(kind)
     damage(path)  # type: ignore[operator]
     with caplog.at_level(logging.WARNING), Collection.open(root) as again:

@@ -1,6 +1,9 @@
 import errno
+import fcntl
 import hashlib
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,6 +62,7 @@ def test_the_file_is_synced_before_it_is_renamed_and_the_directory_after(
         seen.append((kind, (tmp_path / "1").exists()))
         real(descriptor)
 
+    files.make_directory(tmp_path / "tmp")
     monkeypatch.setattr(os, "fsync", fsync)
     files.publish(tmp_path, "1", hello)
     assert seen == [("file", False), ("directory", True)]
@@ -72,6 +76,40 @@ def test_sweep_removes_what_is_not_kept_and_looks_nowhere_else(tmp_path: Path) -
     assert left == ["faiss/2", "vectors/v"]
 
 
+def test_a_directory_and_its_parents_are_for_the_owner_only_and_each_entry_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(Path(f"/proc/self/fd/{descriptor}").readlink()))
+    files.make_directory(tmp_path / "a" / "b" / "c")
+    made = [tmp_path / "a", tmp_path / "a" / "b", tmp_path / "a" / "b" / "c"]
+    assert [path.stat().st_mode & 0o777 for path in made] == [0o700] * 3
+    assert synced == [tmp_path, *made[:2]]
+    files.make_directory(tmp_path / "a" / "b" / "c")
+    assert len(synced) == 3
+
+
+def test_a_tree_is_removed_in_order_and_what_is_not_part_of_it_is_left(tmp_path: Path) -> None:
+    for name in ("first", "faiss/1", "faiss/own/2", "tmp/x", "lock"):
+        (tmp_path / "c" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "c" / name).touch()
+    seen = []
+    with files.armed("remove_tree.removed", lambda: seen.append(len(list((tmp_path / "c").rglob("*"))))):
+        assert files.remove_tree(tmp_path / "c", ("first", "absent", "faiss", "tmp", "lock")) == [tmp_path / "c/faiss"]
+    assert seen == [7, 7, 6, 4, 3]
+    assert (tmp_path / "c/faiss/own/2").exists()
+
+
+def test_a_file_made_in_the_place_of_another_is_not_the_same_file(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"first")
+    same = files.SameFile(tmp_path / "f")
+    assert same.is_there()
+    (tmp_path / "f").unlink()
+    assert not same.is_there()
+    (tmp_path / "f").write_bytes(b"second")  # a file system that has a free inode gives it to this one
+    assert not same.is_there()
+
+
 def test_the_lock_has_one_holder_whose_name_is_told(tmp_path: Path) -> None:
     first, second = files.FileLock(tmp_path / "lock"), files.FileLock(tmp_path / "lock")
     first.acquire("a long name of the first holder")
@@ -82,6 +120,71 @@ def test_the_lock_has_one_holder_whose_name_is_told(tmp_path: Path) -> None:
     with pytest.raises(BlockingIOError, match="^2nd$"):
         first.acquire("again")
     second.release()
+
+
+def test_a_lock_is_taken_though_the_disk_has_no_room_for_its_holders_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "no space")
+
+    first, second = files.FileLock(tmp_path / "lock"), files.FileLock(tmp_path / "lock")
+    monkeypatch.setattr(os, "pwrite", full)
+    first.acquire("first")
+    assert first.held
+    with pytest.raises(BlockingIOError, match="another process"):
+        second.acquire("second")
+    first.release()
+    second.acquire("second")
+    second.release()
+
+
+def test_a_lock_that_is_not_had_leaves_no_descriptor_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks here")
+
+    lock, before = files.FileLock(tmp_path / "lock"), len(list(Path("/proc/self/fd").iterdir()))
+    monkeypatch.setattr(fcntl, "flock", fails)
+    with pytest.raises(OSError, match="no locks here"):
+        lock.acquire("me")
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert not lock.held
+
+
+@pytest.mark.parametrize(
+    ("in_the_child", "in_the_parent", "printed"),
+    [
+        ("print(lock.held)", "pass", "False"),
+        ("lock.release(); print(locked())", "pass", "True"),  # a child cannot give back what it does not have
+        ("os.read(reading, 1); print(locked())", "lock.release()", "False"),  # nor keep it by what it inherited
+        ("os.read(reading, 1); lock.acquire('child'); print(lock.held)", "lock.release()", "True"),
+    ],
+)
+def test_a_lock_belongs_to_the_process_that_took_it(
+    tmp_path: Path, in_the_child: str, in_the_parent: str, printed: str
+) -> None:
+    code = f"""
+import os, sys
+from pathlib import Path
+from semsearch.files import FileLock
+lock = FileLock(Path(sys.argv[1]))
+lock.acquire("parent")
+reading, writing = os.pipe()
+def locked():
+    try:
+        FileLock(Path(sys.argv[1])).acquire("other")
+    except BlockingIOError:
+        return True
+    return False
+if os.fork() == 0:
+    {in_the_child}
+else:
+    {in_the_parent}
+    os.write(writing, b"x")
+    os.wait()
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "lock")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == f"{printed}\n"
 
 
 def test_a_failpoint_fires_only_while_it_is_armed() -> None:

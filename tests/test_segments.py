@@ -93,10 +93,8 @@ def test_a_small_tail_stays_in_the_database(collection: Collection, vectors: Vec
 
 def test_deleted_rows_leave_the_files_when_a_fifth_is_dead(collection: Collection, vectors: Vectors) -> None:
     collection.remove(str(number) for number in range(150))
-    collection.add([])
     assert tombstones(collection) == 150
     collection.remove(str(number) for number in range(150, 250))
-    collection.add([])
     info = collection.info()
     assert info.index is not None
     assert info.index.rows == ROWS - 250
@@ -155,32 +153,53 @@ def test_a_reader_of_before_goes_on_during_compaction(collection: Collection, ve
 def test_a_damaged_or_missing_segment_is_named_and_nothing_is_left_out_in_silence(
     collection: Collection, vectors: Vectors, suffix: str
 ) -> None:
+    at = root(collection)
     collection.close()
-    path = next(path for path in sorted((root(collection) / "vectors").iterdir()) if path.name.endswith(suffix))
+    path = next(path for path in sorted((at / "vectors").iterdir()) if path.name.endswith(suffix))
     whole = path.read_bytes()
     os.truncate(path, len(whole) - 16)
-    with Collection.open(root(collection)) as again, pytest.raises(CorruptStoreError, match="were published"):
+    with Collection.open(at) as again, pytest.raises(CorruptStoreError, match="were published"):
         again.search(vector=vectors[0])
     path.unlink()
-    with Collection.open(root(collection)) as again, pytest.raises(CorruptStoreError, match=r"missing.*" + path.name):
+    with Collection.open(at) as again, pytest.raises(CorruptStoreError, match=r"missing.*" + path.name):
         again.search(vector=vectors[0])
     path.write_bytes(whole)
-    with Collection.open(root(collection)) as again:
+    with Collection.open(at) as again:
         check_exact(again, list(range(ROWS)), vectors)
 
 
-def test_a_disk_that_is_full_while_sealing_loses_nothing(
-    collection: Collection, vectors: Vectors, monkeypatch: pytest.MonkeyPatch
+def test_a_disk_that_is_full_while_sealing_loses_nothing_and_is_told(
+    collection: Collection, vectors: Vectors, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("semsearch.files.os.fsync", full)
-    with pytest.raises(StoreFullError):
-        collection.add(document(number, vectors) for number in range(ROWS, ROWS + 150))
-    monkeypatch.undo()
-    assert collection.count() == ROWS + 150
-    check_exact(collection, list(range(ROWS + 150)), vectors)
+    with monkeypatch.context() as patched:
+        patched.setattr("semsearch.files.os.fsync", full)
+        report = collection.add(document(number, vectors) for number in range(ROWS, ROWS + 150))
+        assert report.added == 150
+        assert "no space is left" in str(report.maintenance)
+        with pytest.raises(StoreFullError):
+            collection.compact()
+        caplog.clear()
+        assert collection.remove(str(number) for number in range(ROWS // 2)).removed == ROWS // 2
+        assert "no space is left" in caplog.text
+    check_exact(collection, list(range(ROWS // 2, ROWS + 150)), vectors)
+    assert collection.add([]).maintenance is None
+    assert (collection.info().documents, collection.info().tail) == (ROWS // 2 + 150, 0)
+    check_exact(collection, list(range(ROWS // 2, ROWS + 150)), vectors)
+
+
+def test_a_damaged_segment_is_named_by_add_once_its_documents_are_stored(
+    collection: Collection, vectors: Vectors
+) -> None:
+    path = root(collection)
+    collection.close()
+    os.truncate(next((path / "vectors").glob("*.f16")), 16)
+    with Collection.open(path) as again:
+        with pytest.raises(CorruptStoreError, match="were published"):
+            again.add([document(ROWS, vectors)])
+        assert again.count() == ROWS + 1
 
 
 class KilledError(BaseException):
@@ -199,8 +218,8 @@ def test_a_compaction_that_is_cut_off_leaves_everything_as_it_was(
 ) -> None:
     with Collection.create(tmp_path / "c", dim=DIM) as made:
         made.add(document(number, vectors) for number in range(ROWS))
-        made.remove(str(number) for number in range(0, ROWS, 3))
-    live = [number for number in range(ROWS) if number % 3]
+        made.remove(str(number) for number in range(0, ROWS, 6))  # too few for remove itself to rewrite a segment
+    live = [number for number in range(ROWS) if number % 6]
     with Collection.open(tmp_path / "c") as again, files.armed(point, die), pytest.raises(KilledError):
         again.compact()
     with Collection.open(tmp_path / "c") as again:

@@ -14,17 +14,25 @@ class PinnedEmbedder:
         root: the collection, for messages.
         fingerprint: what the model has to have, `None` for a collection without a model.
         model: a name to load, or an Embedder at hand.
-        device: where a model that is loaded by name runs.
+        device: where a model that is loaded by name is to run.
 
     Raises:
         EmbedderMismatchError: the Embedder at hand is another one.
     """
 
     def __init__(self, root: Path, fingerprint: str | None, model: str | Embedder | None, device: str) -> None:
-        self._root, self._fingerprint, self.device = root, fingerprint, device
+        self._root, self._fingerprint, self._device = root, fingerprint, device
         self._lock = threading.Lock()
         self._name = model if isinstance(model, str) else ""
         self._embedder = None if model is None or isinstance(model, str) else self._checked(model)
+
+    @property
+    def device(self) -> str | None:
+        """Where the model runs, and until it is loaded, what was asked for; None if an Embedder does not tell."""
+        if self._embedder is None:
+            return self._device
+        device = getattr(self._embedder, "device", None)
+        return None if device is None else str(device)
 
     def get(self) -> Embedder:
         """The model; it is loaded by the first call.
@@ -41,7 +49,7 @@ class PinnedEmbedder:
             )
         with self._lock:
             if self._embedder is None:
-                self._embedder = self._checked(load_embedder(self._name, self.device))
+                self._embedder = self._checked(load_embedder(self._name, self._device))
             return self._embedder
 
     def _checked(self, embedder: Embedder) -> Embedder:
@@ -55,9 +63,16 @@ class PinnedEmbedder:
 
 
 def load_embedder(model: str | Embedder, device: str = "auto") -> Embedder:
-    """An Embedder from a sentence-transformers name or folder; an Embedder is given back as it is."""
+    """An Embedder from a sentence-transformers name or folder; an Embedder is given back as it is.
+
+    Raises:
+        InvalidRequestError: the name is empty.
+        ModelError, MissingDependencyError: the model cannot be had.
+    """
     if not isinstance(model, str):
         return model
+    if not model:
+        raise InvalidRequestError("the model's name is empty; give one, or leave it out for the default")
     from semsearch.embedders.sentence_transformer import SentenceTransformerEmbedder
 
     return SentenceTransformerEmbedder(model, device=device)

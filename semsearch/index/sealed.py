@@ -27,7 +27,8 @@ def read_segments(root: Path, manifest: Sequence[ManifestFile], deleted: Ids) ->
     """All segments in the order of their ids.
 
     Raises:
-        CorruptStoreError: a file is missing, or is not what was published.
+        FileNotFoundError: a file is missing; whoever read the manifest may have been overtaken by a writer.
+        CorruptStoreError: a file is not what was published.
     """
     rows = sorted((file for file in manifest if file.kind == "segment"), key=lambda file: int(file.details["first"]))
     ids = {file.details["segment"]: file for file in manifest if file.kind == "segment_ids"}
@@ -45,7 +46,11 @@ def read_index(
     for file in (ivf, ids):
         check_size(root, file)
     curve = tuple((int(nprobe), at_10, at_100) for nprobe, at_10, at_100 in ivf.details["curve"])
-    return IvfIndex.read(root / ivf.name, root / ids.name, StoredRows(segments), curve).without(deleted)
+    try:
+        return IvfIndex.read(root / ivf.name, root / ids.name, StoredRows(segments), curve).without(deleted)
+    except RuntimeError:
+        _raise_if_gone(root, (ivf, ids))
+        raise
 
 
 def check_size(root: Path, file: ManifestFile) -> None:
@@ -60,8 +65,13 @@ def _read_segment(root: Path, rows: ManifestFile, ids: ManifestFile, deleted: Id
         for file in (rows, ids):
             check_size(root, file)
         segment = Segment.read(root / rows.name, root / ids.name)
-    except FileNotFoundError:
-        raise  # whoever read the manifest may have been overtaken by a writer
     except (OSError, RuntimeError, ValueError) as error:
+        _raise_if_gone(root, (rows, ids))
         raise CorruptStoreError(root / rows.name, str(error)) from error
     return SealedSegment((rows, ids), segment.without(deleted))
+
+
+def _raise_if_gone(root: Path, files: Sequence[ManifestFile]) -> None:
+    """Raise FileNotFoundError if a writer has replaced a file since the manifest was read; FAISS says it otherwise."""
+    for file in files:
+        (root / file.name).stat()

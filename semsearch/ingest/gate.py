@@ -4,9 +4,10 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 
-from semsearch.errors import InvalidDocumentError
+from semsearch.errors import InvalidDocumentError, InvalidRequestError
 from semsearch.types import Document
 
 MAX_ID_CHARACTERS = 1_024
@@ -40,6 +41,24 @@ def checked(document: Document, *, own_vectors: bool) -> tuple[Document, int]:
 def storable(text: str) -> tuple[str, int]:
     """The text with NUL and lone surrogates replaced, one for one, and how many there were."""
     return _UNSTORABLE.subn(_REPLACEMENT, text)
+
+
+def is_storable(text: str) -> bool:
+    """Whether it has neither NUL nor lone surrogates, as every stored id."""
+    return _UNSTORABLE.search(text) is None
+
+
+def distinct_ids(ids: Iterable[str]) -> list[str]:
+    """Ids of documents to look for, each once; one str is one id.
+
+    Raises:
+        InvalidRequestError: an id is no str; nothing that is stored has it.
+    """
+    wanted = [ids] if isinstance(ids, str) else list(ids)
+    for document_id in wanted:
+        if not isinstance(document_id, str):
+            raise InvalidRequestError(f"{document_id!r:.80} is no id; ids are str")
+    return list(dict.fromkeys(wanted))
 
 
 def content_hash(document: Document, vector: bytes) -> bytes:

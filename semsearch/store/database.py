@@ -11,13 +11,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from semsearch.errors import CollectionLockedError, CorruptStoreError, SemsearchError, StoreError, StoreFullError
 
 PAGE_SIZE = 8192  # a 384-dim float16 vector fills 4 KiB pages badly: x1.34 on disk against x1.07
 _BUSY_SECONDS = 5
+_LOG_BYTES = 64 * 2**20  # to which a log that readers let grow is cut again
 _SAFETY = ("foreign_keys = ON", "trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0")
 
 
@@ -29,7 +30,13 @@ def reader_engine(path: Path) -> Engine:
 def writer_engine(path: Path, *, create: bool = False) -> Engine:
     """The one connection that writes: durable when COMMIT returns."""
     # the page size of a database is fixed when its journal mode becomes WAL
-    pragmas = (f"page_size = {PAGE_SIZE}", "auto_vacuum = INCREMENTAL", "journal_mode = WAL", "synchronous = FULL")
+    pragmas = (
+        f"page_size = {PAGE_SIZE}",
+        "auto_vacuum = INCREMENTAL",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        f"journal_size_limit = {_LOG_BYTES}",
+    )
     return _engine(path, mode="rwc" if create else "rw", begin="BEGIN IMMEDIATE", pragmas=pragmas, pool_size=1)
 
 
@@ -66,22 +73,24 @@ def transaction(engine: Engine, path: Path) -> Iterator[Connection]:
 
 @contextlib.contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Raise SQLite's errors as StoreError and its children."""
+    """Raise SQLite's and SQLAlchemy's errors as StoreError and its children."""
     try:
         yield
     except SemsearchError:
         raise
-    except DBAPIError as error:
-        raise _in_our_words(error.orig, path) from error
+    except NoResultFound as error:
+        raise CorruptStoreError(path, "a row that every collection has is missing") from error
+    except SQLAlchemyError as error:
+        raise _in_our_words(getattr(error, "orig", None) or error, path) from error
     except sqlite3.Error as error:
         raise _in_our_words(error, path) from error
 
 
-def _in_our_words(error: BaseException | None, path: Path) -> SemsearchError:
+def _in_our_words(error: BaseException, path: Path) -> SemsearchError:
     name = getattr(error, "sqlite_errorname", "")
     if name in {"SQLITE_NOTADB", "SQLITE_IOERR_SHORT_READ"} or name.startswith("SQLITE_CORRUPT"):
         return CorruptStoreError(path, f"SQLite says: {error}")
-    if name == "SQLITE_FULL":
+    if name in {"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"}:
         return StoreFullError(path)
     if name.startswith("SQLITE_BUSY"):
         return CollectionLockedError(path, "another process")

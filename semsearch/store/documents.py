@@ -2,16 +2,25 @@
 
 import contextlib
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import Engine, insert
 
 from semsearch import files
-from semsearch.errors import CollectionExistsError, CollectionLockedError, CollectionNotFoundError, StoreError
+from semsearch.errors import (
+    CollectionExistsError,
+    CollectionLockedError,
+    CollectionNotFoundError,
+    InvalidRequestError,
+    NotFoundError,
+    StoreError,
+)
 from semsearch.store import migrations, schema
 from semsearch.store.database import reader_engine, transaction, translated, writer_engine
 from semsearch.store.reader import StoreReader
@@ -20,6 +29,14 @@ from semsearch.store.writer import StoreWriter
 
 DATABASE = "collection.db"
 LOCK = "write.lock"
+_LOGS = (f"{DATABASE}-wal", f"{DATABASE}-shm")
+_FOLDERS = ("vectors", "faiss", "tmp")
+# All of a collection, in the order in which it is removed: without its log the database would open and lack documents,
+# and the lock is held to the very end.
+PARTS = (DATABASE, *_LOGS, *_FOLDERS, LOCK)
+_IN_FOLDERS = re.compile(
+    rf"vectors/[\d-]+\.(f16|ids\.npy)|faiss/[\d-]+\.(ivf|ids\.npy)|tmp/(.+\.tmp|{re.escape(DATABASE)}(-\w+)?)"
+)
 
 
 class DocumentStore:
@@ -29,9 +46,11 @@ class DocumentStore:
     keeps until `close`. Threads of one process take turns in `write`.
     """
 
-    def __init__(self, root: Path, spec: CollectionSpec) -> None:
+    def __init__(self, root: Path, spec: CollectionSpec, database: files.SameFile) -> None:
+        """Use `create` or `open` instead."""
         self.root, self.spec = root, spec
         self.path = root / DATABASE
+        self._database: files.SameFile | None = database  # None once it is closed
         self._lock = files.FileLock(root / LOCK)
         self._turn = threading.Lock()
         self._readers = reader_engine(self.path)
@@ -44,15 +63,15 @@ class DocumentStore:
         Raises:
             CollectionExistsError: something is there already.
         """
-        _check_free(root)
-        files.make_directory(root)
+        root = root.absolute()
+        check_free(root)
         files.make_directory(root / "tmp")
         lock = files.FileLock(root / LOCK)
         take_lock(lock, root)
         try:
-            _check_free(root)
+            check_free(root)
+            _clear(root)
             unborn = root / "tmp" / DATABASE
-            files.discard(unborn)
             _write_empty(unborn, spec)
             files.adopt(unborn, root / DATABASE)
             files.sync_directory(root.parent)
@@ -67,9 +86,11 @@ class DocumentStore:
         Raises:
             CollectionNotFoundError, CorruptStoreError, FormatVersionError
         """
+        root = root.absolute()
         path = root / DATABASE
         if not path.is_file():
             raise CollectionNotFoundError(root)
+        database = files.SameFile(path)
         engine = reader_engine(path)
         try:
             with transaction(engine, path) as connection:
@@ -79,12 +100,19 @@ class DocumentStore:
             engine.dispose()
         if spec is None:
             spec = _upgrade(root, path)
-        return cls(root, spec)
+        return cls(root, spec, database)
 
     @contextlib.contextmanager
     def read(self) -> Iterator[StoreReader]:
-        """One snapshot; commits made meanwhile are not seen in it."""
+        """One snapshot; commits made meanwhile are not seen in it.
+
+        Raises:
+            NotFoundError: the collection was removed, or another one was made in its place.
+            InvalidRequestError: the store was closed.
+        """
+        self._check_usable()
         with transaction(self._readers, self.path) as connection:
+            self._check_usable()  # a connection made just now may lead to what was put in its place just now
             yield StoreReader(connection, self.path)
 
     @contextlib.contextmanager
@@ -94,10 +122,12 @@ class DocumentStore:
         Raises:
             CollectionLockedError: another process is the writer.
             StoreFullError: the disk is full.
+            NotFoundError, InvalidRequestError: as `read`.
         """
         with self._turn:
-            take_lock(self._lock, self.root)
+            self._become_writer()
             with transaction(self._writer, self.path) as connection:
+                self._check_usable()
                 writer = StoreWriter(connection, self.path)
                 yield writer
                 writer.finish()
@@ -106,22 +136,35 @@ class DocumentStore:
 
     def release_space(self) -> None:
         """Give the database's free pages back to the file system, as far as no reader needs the log with them."""
-        self.lock()
-        with self._turn, translated(self.path), contextlib.closing(self._writer.raw_connection()) as connection:
-            # a step a page, and only a script is stepped to its end
-            connection.cursor().executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
+        with self._turn:
+            self._become_writer()
+            with translated(self.path), contextlib.closing(self._writer.raw_connection()) as connection:
+                # a step a page, and only a script is stepped to its end
+                connection.cursor().executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
 
     def lock(self) -> None:
         """Become the collection's writer, until `close`; raises CollectionLockedError."""
         with self._turn:
-            take_lock(self._lock, self.root)
+            self._become_writer()
 
     def close(self) -> None:
-        """Give back connections and the write lock; the store cannot be used afterwards."""
-        with translated(self.path):
+        """Give back connections and the write lock, once a running write is done; nothing else works afterwards."""
+        with self._turn, translated(self.path):
+            self._database = None
             self._readers.dispose()
             self._writer.dispose()
-        self._lock.release()
+            self._lock.release()
+
+    def _become_writer(self) -> None:
+        self._check_usable()  # first, since taking the lock makes a file
+        take_lock(self._lock, self.root)
+
+    def _check_usable(self) -> None:
+        database = self._database
+        if database is None:
+            raise InvalidRequestError(f"the collection {self.root} was closed: open it again")
+        if not database.is_there():
+            raise NotFoundError(f"{self.root} was replaced or removed meanwhile: open it again")
 
 
 def take_lock(lock: files.FileLock, root: Path) -> None:
@@ -134,29 +177,59 @@ def take_lock(lock: files.FileLock, root: Path) -> None:
         raise StoreError(f"{root} cannot be written: {error}") from error
 
 
-def _check_free(root: Path) -> None:
-    # what an interrupted creation leaves behind is no collection
-    if root.exists() and (not root.is_dir() or {path.name for path in root.iterdir()} - {"tmp", LOCK}):
+def check_free(root: Path) -> None:
+    """Raise CollectionExistsError if a collection cannot be created there."""
+    if root.exists() and not (root.is_dir() and all(_is_leftover(path) for path in root.iterdir())):
         raise CollectionExistsError(f"{root} exists already: open it, drop it, or choose another name")
+
+
+def _is_leftover(path: Path) -> bool:
+    """Whether it is what a creation or a drop that was interrupted leaves behind."""
+    if path.name in _FOLDERS and path.is_dir():
+        return all(_IN_FOLDERS.fullmatch(f"{path.name}/{each.name}") and each.is_file() for each in path.iterdir())
+    return path.name in (*_LOGS, LOCK) and path.is_file()
+
+
+def _clear(root: Path) -> None:
+    """Discard leftovers, durably: the log of another database would be taken for the new one's."""
+    files.sweep(root, _FOLDERS, ())
+    for log in _LOGS:
+        files.discard(root / log)
+    files.sync_directory(root)
 
 
 def _write_empty(path: Path, spec: CollectionSpec) -> None:
     engine = writer_engine(path, create=True)
-    with transaction(engine, path) as connection:
-        migrations.migrate(connection, 0)
-        values = {
-            "id": 1,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "model": spec.model,
-            "fingerprint": spec.fingerprint,
-            "precision": spec.precision,
-            "max_tokens": spec.max_tokens,
-            "dim": spec.dim,
-            "version": 0,
-            "layout": 0,
-        }
-        connection.execute(insert(schema.collection).values(values))
-    engine.dispose()  # the last connection moves the log into the file and removes it
+    try:
+        with transaction(engine, path) as connection:
+            migrations.migrate(connection, 0)
+            connection.execute(insert(schema.collection).values(_first_row(spec)))
+        _move_log_into_file(engine, path)
+    finally:
+        engine.dispose()  # removes the log
+
+
+def _first_row(spec: CollectionSpec) -> dict[str, Any]:
+    return {
+        "id": 1,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "model": spec.model,
+        "fingerprint": spec.fingerprint,
+        "precision": spec.precision,
+        "max_tokens": spec.max_tokens,
+        "dim": spec.dim,
+        "version": 0,
+        "layout": 0,
+    }
+
+
+def _move_log_into_file(engine: Engine, path: Path) -> None:
+    """Checkpoint, since SQLite does so when the last connection is closed and is silent where that fails."""
+    with translated(path), contextlib.closing(engine.raw_connection()) as connection:
+        busy, *_ = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    log = path.with_name(f"{path.name}-wal")
+    if busy or (log.exists() and log.stat().st_size):
+        raise StoreError(f"{path} cannot be finished: its log {log.name} is in use; try again")
 
 
 def _upgrade(root: Path, path: Path) -> CollectionSpec:

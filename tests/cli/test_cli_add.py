@@ -61,7 +61,19 @@ def test_the_json_report_has_every_field_and_nothing_else_is_on_stdout(cli: Cli,
     assert failure["where"] == "missing.txt"
     assert set(failure) == {"where", "reason", "document_id"}
     counts = {"added": 1, "updated": 0, "skipped": 0, "chunks": 1, "truncated": 0, "replaced": 0}
-    assert report == {"collection": "new", **counts}
+    assert report == {"collection": "new", **counts, "maintenance": None}
+
+
+def test_an_index_that_cannot_be_brought_up_to_date_is_in_the_report_of_documents_that_are_stored(
+    cli: Cli, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    monkeypatch.setattr("semsearch.index.sizing.INDEX_FROM", 1)
+    run = cli("add", "new", write("a.txt", "some text"))
+    assert (run.code, stored_ids("new")) == (0, ["a.txt"])
+    assert "1 added" in run.out
+    assert "all of it is stored, but the index or the files are not up to date: FAISS is not installed" in run.out
+    assert "semsearch[cpu]" in cli("add", "new", "a.txt", "--json").json()["maintenance"]
 
 
 def test_add_without_a_model_takes_the_vectors_that_are_brought_along(cli: Cli, write: Write) -> None:

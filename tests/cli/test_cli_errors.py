@@ -87,7 +87,7 @@ def test_a_wrong_option_with_json_is_an_error_object(cli: Cli) -> None:
 def test_an_unknown_collection_exits_with_2_and_lists_those_that_exist(cli: Cli, pets: str) -> None:
     run = cli("search", "plants", "rose")
     assert (run.code, run.out) == (2, "")
-    assert "there is no collection at indexes/plants" in run.err
+    assert f"there is no collection at {Path.cwd() / 'indexes/plants'}" in run.err
     assert "collections in indexes: pets" in run.err
 
 

@@ -2,10 +2,12 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy.exc import TimeoutError
 from synthetic import clustered
 
 from semsearch import files
@@ -19,8 +21,10 @@ from semsearch.errors import (
     StoreError,
     StoreFullError,
 )
+from semsearch.store import database
 from semsearch.store.documents import DATABASE, DocumentStore
 from semsearch.store.migrations import FORMAT
+from semsearch.store.reader import StoreReader
 from semsearch.store.records import CollectionSpec, Entry
 from semsearch.types import Document, ManifestFile, Span
 
@@ -91,6 +95,20 @@ def test_the_database_has_the_settings_that_durability_needs(store: DocumentStor
     assert settings == {**expected, "user_version": FORMAT}
 
 
+def test_a_log_that_grew_while_it_was_read_is_cut_afterwards(
+    store: DocumentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_LOG_BYTES", 100_000)
+    writing, log = DocumentStore.open(store.root), store.path.with_name(f"{DATABASE}-wal")
+    with store.read() as reader:
+        reader.state()
+        put(writing, *(entry(f"d{number}", "word " * 20_000) for number in range(100)))
+    assert log.stat().st_size > 9_000_000
+    put(writing, entry("a"))  # moves the log into the file, which is done from 1,000 pages on
+    put(writing, entry("b"))  # begins the log anew
+    assert log.stat().st_size <= 100_000
+
+
 @pytest.mark.parametrize("damage", [b"garbage" * 3_000, b"SQLite format 3\x00" + b"\xff" * 20_000, b""])
 def test_a_damaged_database_is_named(store: DocumentStore, damage: bytes) -> None:
     store.close()
@@ -108,6 +126,33 @@ def test_a_page_that_is_damaged_later_on_is_named_when_it_is_read(store: Documen
     store.path.write_bytes(data)
     with pytest.raises(CorruptStoreError), DocumentStore.open(store.root).read() as reader:
         list(reader.tail())
+
+
+@pytest.mark.parametrize("damage", ["{", "[1]", "null"])
+def test_a_json_object_that_is_none_is_named_as_damage(store: DocumentStore, damage: str) -> None:
+    put(store, entry("a"))
+    with store.write() as writer:
+        writer.change_files([], [ManifestFile("faiss/1.ivf", "ivf", 1, "00", {})])
+        writer._connection.exec_driver_sql("UPDATE documents SET metadata = ?", (damage,))
+        writer._connection.exec_driver_sql("UPDATE files SET details = ?", (damage,))
+    for read in (
+        lambda reader: reader.document("a"),
+        lambda reader: reader.summaries(None, 0, 10),
+        lambda reader: reader.chunks([1]),
+        lambda reader: reader.manifest(),
+    ):
+        with pytest.raises(CorruptStoreError, match="where a JSON object has to be"), store.read() as reader:
+            read(reader)
+
+
+def test_a_missing_row_of_the_collection_is_named_as_damage(store: DocumentStore) -> None:
+    with store.write() as writer:
+        writer._connection.exec_driver_sql("DELETE FROM collection")
+    for read in (StoreReader.spec, StoreReader.state):
+        with pytest.raises(CorruptStoreError, match="a row that every collection has"), store.read() as reader:
+            read(reader)
+    with pytest.raises(CorruptStoreError):
+        DocumentStore.open(store.root)
 
 
 def test_a_database_of_something_else_is_refused(tmp_path: Path) -> None:
@@ -280,6 +325,20 @@ def test_a_full_disk_is_named_and_loses_nothing(store: DocumentStore) -> None:
 def test_a_statement_that_sqlite_refuses_is_a_store_error(store: DocumentStore) -> None:
     with pytest.raises(StoreError, match="no such table"), store.read() as reader:
         reader._connection.exec_driver_sql("SELECT * FROM absent")
+
+
+def test_sqlalchemys_own_errors_are_store_errors(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no connection was free"), database.translated(tmp_path / DATABASE):
+        raise TimeoutError("no connection was free")
+
+
+def test_the_chunks_of_20_000_documents_are_named_in_less_than_0_15_s_of_processor_time(store: DocumentStore) -> None:
+    put(store, *(entry(f"d{number}") for number in range(20_000)))
+    with store.read() as reader:
+        reader.chunk_ids({"absent": 1})
+        began = time.process_time()
+        assert reader.chunk_ids({}).tolist() == list(range(1, 20_001))
+        assert time.process_time() - began < 0.15  # 0.015 s seen, and 0.3 s when numpy looks at each row
 
 
 # --- what readers need to keep up
