@@ -18,9 +18,9 @@ install: .venv/.installed  ## make .venv with semsearch and the tools of develop
 
 demo: install  ## index Python's own documentation, ask it three questions, and show what the space of meaning is
 	$(BIN)/semsearch build indexes/python-docs.toml
-	$(BIN)/semsearch search python-docs "make a text out of an object to send it over the network" -k 3
-	$(BIN)/semsearch search python-docs "wait until several threads have come to the same point" -k 3
-	$(BIN)/semsearch search python-docs "how long is the longest line of this text" -k 3 --filter '{"kind": {"$$in": ["function", "method"]}}'
+	$(BIN)/semsearch search python-docs "find the most common items in a list" -k 3
+	$(BIN)/semsearch search python-docs "compare two files line by line and show the differences" -k 3
+	$(BIN)/semsearch search python-docs "measure how long a small piece of code takes" -k 3 --filter '{"kind": "module"}'
 	$(BIN)/python benchmarks/meaning.py
 
 test: install  ## the default suite

@@ -1,8 +1,5 @@
 """Collection: the one object that users hold; it wires store, model, ingest, index and search, and does none of it."""
 
-import base64
-import binascii
-import contextlib
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -29,6 +26,7 @@ from semsearch.search.context import build_context
 from semsearch.search.profile import Stopwatch
 from semsearch.search.semantic import search_semantic
 from semsearch.search.snapshot import SnapshotCache
+from semsearch.store.cursors import from_cursor, to_cursor
 from semsearch.store.documents import DATABASE, LOCK, PARTS, DocumentStore, check_free, take_lock
 from semsearch.store.filters import parse_filter
 from semsearch.store.migrations import FORMAT
@@ -237,10 +235,10 @@ class Collection:
         """
         if not 1 <= page_size <= MAX_PAGE_SIZE:
             raise InvalidRequestError(f"page_size is {page_size}; a page has 1 to {MAX_PAGE_SIZE:,} documents")
-        after = 0 if cursor is None else _after(cursor)
+        after = 0 if cursor is None else from_cursor(cursor)
         with self._store.read() as reader:
             rows = reader.summaries(filter, after, page_size + 1)
-        more = _cursor(rows[page_size - 1][0]) if len(rows) > page_size else None
+        more = to_cursor(rows[page_size - 1][0]) if len(rows) > page_size else None
         return Page(tuple(summary for _, summary in rows[:page_size]), more)
 
     def count(self, filter: Filter | None = None) -> int:
@@ -388,15 +386,3 @@ def _index_info(file: ManifestFile, manifest: list[ManifestFile]) -> IndexInfo:
     curve = tuple((int(nprobe), at_10, at_100) for nprobe, at_10, at_100 in file.details["curve"])
     size = sum(part.bytes for part in manifest if part.kind in {"ivf", "ivf_ids"})
     return IndexInfo(file.details["rows"], file.details["nlist"], curve, size)
-
-
-def _cursor(seq: int) -> str:
-    return base64.urlsafe_b64encode(str(seq).encode()).decode()
-
-
-def _after(cursor: str) -> int:
-    with contextlib.suppress(ValueError, binascii.Error):
-        seq = int(base64.urlsafe_b64decode(cursor.encode()))
-        if 0 <= seq < 2**63:
-            return seq
-    raise InvalidRequestError(f"cursor is {cursor!r:.80}; it has to be one that a page before ended with")

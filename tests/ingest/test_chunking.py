@@ -38,7 +38,7 @@ def cut(count_tokens: CountTokens, max_tokens: int, text: str, title: str | None
     return chunks
 
 
-def check(count_tokens: CountTokens, max_tokens: int, text: str, title: str | None) -> None:
+def check_cut(count_tokens: CountTokens, max_tokens: int, text: str, title: str | None) -> None:
     """Assert everything that `prepare` promises about one document."""
     chunks = cut(count_tokens, max_tokens, text, title)
     assert chunks
@@ -81,7 +81,7 @@ TITLES = st.none() | ALPHABETS.flatmap(lambda alphabet: st.text(alphabet, max_si
 def test_chunks_are_exact_ordered_complete_and_fit(
     count_tokens: CountTokens, text: str, title: str | None, max_tokens: int
 ) -> None:
-    check(count_tokens, max_tokens, text, title)
+    check_cut(count_tokens, max_tokens, text, title)
 
 
 @pytest.mark.parametrize("count_tokens", [count_words, count_bytes])
@@ -111,7 +111,7 @@ def count_tokens() -> CountTokens:
 def test_chunks_are_exact_ordered_complete_and_fit_the_default_model(
     count_tokens: CountTokens, text: str, title: str | None, max_tokens: int
 ) -> None:
-    check(count_tokens, max_tokens, text, title)
+    check_cut(count_tokens, max_tokens, text, title)
 
 
 @pytest.mark.model
