@@ -283,10 +283,9 @@ class Collection:
         watch = Stopwatch()
         with watch.stage("embed"):
             queries = self._query_vector(query, vector)
-        with self._snapshots.current() as (reader, index):
+        with self._snapshots.current() as snapshot:
             hits, profile = search_semantic(
-                reader,
-                index,
+                snapshot,
                 queries,
                 k,
                 filter=filter,

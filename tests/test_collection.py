@@ -25,6 +25,7 @@ from semsearch.errors import (
     InvalidVectorError,
     MissingDependencyError,
 )
+from semsearch.store.reader import StoreReader
 from semsearch.types import Failure, Progress
 
 TEXTS = {
@@ -140,6 +141,25 @@ def test_a_filtered_search_gives_all_that_match_and_nothing_else(
     result = collection.search("the cat", k=10, filter=filter)
     assert {hit.document_id for hit in result.hits} == expected
     assert result.profile.matches == len(expected)
+
+
+def test_a_repeated_filter_costs_no_sql_until_something_changes(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    original = StoreReader.chunk_ids
+
+    def counted(reader: StoreReader, filter: dict[str, object]) -> object:
+        asked.append(filter)
+        return original(reader, filter)
+
+    monkeypatch.setattr(StoreReader, "chunk_ids", counted)
+    for filter in ({"pet": True}, {"pet": True}, {"n": 1}, {"pet": 1}, {"pet": True}):
+        collection.search("cat", filter=filter)
+    assert asked == [{"pet": True}, {"n": 1}, {"pet": 1}]
+    collection.add([Document("lions", "the lion is a large cat", {"pet": True})])
+    assert {name for name, _ in found(collection, "cat", filter={"pet": True})} == {"cats", "dogs", "lions"}
+    assert len(asked) == 4
 
 
 def test_the_profile_says_what_was_done(collection: Collection) -> None:

@@ -137,11 +137,11 @@ def test_a_reader_keeps_up_with_a_writer(collection: Collection, vectors: Vector
 def test_a_reader_with_the_old_index_open_goes_on_while_its_files_vanish(
     collection: Collection, vectors: Vectors
 ) -> None:
-    with Collection.open(collection.info().path) as reader, reader._snapshots.current() as (snapshot, index):
+    with Collection.open(collection.info().path) as reader, reader._snapshots.current() as snapshot:
         collection.add(document(number, vectors) for number in range(ROWS, 2 * ROWS))
-        ids = index.search(vectors[:5], 10).ids
+        ids = snapshot.index.search(vectors[:5], 10).ids
         assert ids.max() <= ROWS
-        assert len(snapshot.chunks(ids.ravel().tolist())) == len(set(ids.ravel().tolist()))
+        assert len(snapshot.reader.chunks(ids.ravel().tolist())) == len(set(ids.ravel().tolist()))
 
 
 def cut_short(path: Path) -> None:

@@ -141,12 +141,12 @@ def test_everything_removed_leaves_an_empty_collection_that_can_be_filled_again(
 
 
 def test_a_reader_of_before_goes_on_during_compaction(collection: Collection, vectors: Vectors) -> None:
-    with Collection.open(root(collection)) as reader, reader._snapshots.current() as (snapshot, index):
+    with Collection.open(root(collection)) as reader, reader._snapshots.current() as snapshot:
         collection.remove(str(number) for number in range(500))
         collection.compact()
-        ids = index.search(vectors[:5], 10, target_recall=1.0).ids
+        ids = snapshot.index.search(vectors[:5], 10, target_recall=1.0).ids
         assert [row[0] for row in ids.tolist()] == [1, 2, 3, 4, 5]
-        assert len(snapshot.chunks([1, 2, 3, 4, 5])) == 5
+        assert len(snapshot.reader.chunks([1, 2, 3, 4, 5])) == 5
 
 
 @pytest.mark.parametrize("suffix", [".f16", ".ids.npy"])

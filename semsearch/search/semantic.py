@@ -2,17 +2,16 @@
 
 import numpy as np
 
-from semsearch.index.collection_index import CollectionIndex
 from semsearch.index.contract import Neighbours
 from semsearch.search.profile import Stopwatch
+from semsearch.search.snapshot import Snapshot
 from semsearch.store.reader import StoreReader
 from semsearch.store.records import ChunkRecord
 from semsearch.types import Filter, Hit, Ids, Profile, Vectors
 
 
 def search_semantic(
-    reader: StoreReader,
-    index: CollectionIndex,
+    snapshot: Snapshot,
     query: Vectors,
     k: int,
     *,
@@ -20,20 +19,20 @@ def search_semantic(
     target_recall: float,
     watch: Stopwatch,
 ) -> tuple[tuple[Hit, ...], Profile]:
-    """The k best chunks for a normalised query (1, dim), in the reader's snapshot: min(k, chunks that match) hits.
+    """The k best chunks for a normalised query (1, dim), in one snapshot: min(k, chunks that match) hits.
 
     What the index proposes and the snapshot does not have, or the filter does not allow, is dropped, and the search
     goes deeper instead; if that is not enough, it is repeated over the stored vectors themselves.
     """
     with watch.stage("filter"):
-        allowed = None if filter is None else reader.chunk_ids(filter)
-    findable = len(index) if allowed is None else len(allowed)
+        allowed = None if filter is None else snapshot.chunk_ids(filter)
+    findable = len(snapshot.index) if allowed is None else len(allowed)
     depth = k
     while True:
         with watch.stage("search"):
-            found = index.search(query, depth, target_recall=target_recall, allowed_ids=allowed)
+            found = snapshot.index.search(query, depth, target_recall=target_recall, allowed_ids=allowed)
         with watch.stage("fetch"):
-            hits = _hits(found, allowed, reader, k)
+            hits = _hits(found, allowed, snapshot.reader, k)
         if len(hits) >= min(k, findable) or (depth >= findable and found.path == "exact"):
             return hits, _profile(found, allowed, watch)
         if depth >= findable:

@@ -1,6 +1,7 @@
 """What a reader has loaded of a collection, kept in step with the store; every search gets one consistent pair."""
 
 import contextlib
+import json
 import logging
 import threading
 from collections.abc import Iterator
@@ -15,14 +16,36 @@ from semsearch.index.segment import Segment
 from semsearch.store.documents import DocumentStore
 from semsearch.store.reader import StoreReader
 from semsearch.store.records import State
+from semsearch.types import Filter, Ids
 
 logger = logging.getLogger(__name__)
 _ATTEMPTS = 5
+_KEPT_IDS = 4_000_000  # of all filters of a state together: 32 MB
+
+
+class AllowedIds:
+    """What filters allow in one state of the collection, as far as it was asked before."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ids: dict[str, Ids] = {}
+
+    def of(self, filter: Filter, reader: StoreReader) -> Ids:
+        """The chunk ids that a filter matches; the same filter costs no SQL the second time."""
+        key = json.dumps(filter, sort_keys=True)
+        with self._lock:
+            known = self._ids.pop(key, None)
+        ids = reader.chunk_ids(filter) if known is None else known
+        with self._lock:
+            self._ids[key] = ids  # the most recent one is the last
+            while len(self._ids) > 1 and sum(map(len, self._ids.values())) > _KEPT_IDS:
+                del self._ids[next(iter(self._ids))]
+        return ids
 
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """Rows as of `state`, deleted ones masked."""
+    """Rows as of `state`, deleted ones masked, and what filters allow in it."""
 
     state: State
     payload: IvfIndex | None
@@ -31,6 +54,20 @@ class _Loaded:
     last_chunk: int  # of the tail
     last_tombstone: int
     degraded: str | None
+    allowed: AllowedIds
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One state of the collection: a transaction, and an index over exactly its vectors."""
+
+    reader: StoreReader
+    index: CollectionIndex
+    allowed: AllowedIds
+
+    def chunk_ids(self, filter: Filter) -> Ids:
+        """Ids of the chunks whose documents a filter matches, ascending."""
+        return self.allowed.of(filter, self.reader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +91,11 @@ class SnapshotCache:
         self._loaded: _Loaded | None = None
 
     @contextlib.contextmanager
-    def current(self) -> Iterator[tuple[StoreReader, CollectionIndex]]:
-        """The newest snapshot, as a transaction and an index over exactly its vectors."""
+    def current(self) -> Iterator[Snapshot]:
+        """The newest snapshot."""
         with self._caught_up() as (reader, loaded):
-            yield reader, CollectionIndex(loaded.payload, loaded.segments, loaded.tail, self._degrade)
+            index = CollectionIndex(loaded.payload, loaded.segments, loaded.tail, self._degrade)
+            yield Snapshot(reader, index, loaded.allowed)
 
     def status(self) -> Status:
         """The state of the newest snapshot."""
@@ -104,7 +142,9 @@ class SnapshotCache:
             logger.warning("the index of %s cannot be used, searches scan all vectors: %s", self._store.root, error)
             degraded = str(error)
         tail = ExactIndex.empty(self._dim)
-        return self._advanced(_Loaded(state, payload, segments, tail, 0, last_tombstone, degraded), reader, state)
+        return self._advanced(
+            _Loaded(state, payload, segments, tail, 0, last_tombstone, degraded, AllowedIds()), reader, state
+        )
 
     def _advanced(self, loaded: _Loaded, reader: StoreReader, state: State) -> _Loaded:
         deleted, last_tombstone = reader.deleted_chunks(loaded.last_tombstone)
@@ -115,4 +155,4 @@ class SnapshotCache:
             tail = tail.without(deleted)
         for ids, vectors in reader.tail(after=last_chunk):
             tail, last_chunk = tail.extended(ids, vectors), int(ids[-1])
-        return _Loaded(state, payload, segments, tail, last_chunk, last_tombstone, loaded.degraded)
+        return _Loaded(state, payload, segments, tail, last_chunk, last_tombstone, loaded.degraded, AllowedIds())

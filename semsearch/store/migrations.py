@@ -20,10 +20,10 @@ def m001_first_format(connection: Connection) -> None:
             max_tokens INTEGER, dim INTEGER NOT NULL CHECK (dim > 0),
             version INTEGER NOT NULL, layout INTEGER NOT NULL) STRICT""",
         """CREATE TABLE documents (
-            seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, title TEXT, source TEXT, text TEXT NOT NULL,
-            metadata TEXT NOT NULL,
+            seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+            first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL,
             content_hash BLOB NOT NULL, details_hash BLOB NOT NULL,
-            first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL) STRICT""",
+            title TEXT, source TEXT, metadata TEXT NOT NULL, text TEXT NOT NULL) STRICT""",
         """CREATE TABLE chunks (
             id INTEGER PRIMARY KEY AUTOINCREMENT, document INTEGER NOT NULL REFERENCES documents (seq),
             start INTEGER NOT NULL, "end" INTEGER NOT NULL, heading TEXT, page INTEGER,

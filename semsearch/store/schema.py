@@ -29,14 +29,14 @@ documents = Table(
     tables,
     Column("seq", Integer, primary_key=True),  # never reused; the order of `list`
     Column("id", Text, nullable=False, unique=True),
-    Column("title", Text),
-    Column("source", Text),
-    Column("text", Text, nullable=False),
-    Column("metadata", Text, nullable=False),  # a JSON object
-    Column("content_hash", LargeBinary, nullable=False),  # title, text, own vector: decides re-embedding
-    Column("details_hash", LargeBinary, nullable=False),  # metadata, source: updated in place
     Column("first_chunk", Integer, nullable=False),  # the chunks of a document have consecutive ids
     Column("last_chunk", Integer, nullable=False),
+    Column("content_hash", LargeBinary, nullable=False),  # title, text, own vector: decides re-embedding
+    Column("details_hash", LargeBinary, nullable=False),  # metadata, source: updated in place
+    Column("title", Text),
+    Column("source", Text),
+    Column("metadata", Text, nullable=False),  # a JSON object
+    Column("text", Text, nullable=False),  # last, so that filters do not read past it
 )
 
 chunks = Table(
