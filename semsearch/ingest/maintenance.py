@@ -21,17 +21,18 @@ from semsearch.index.build import build_ivf
 from semsearch.index.ids import Write, positions_of, read_ids, write_ids
 from semsearch.index.sealed import SealedSegment, read_segments
 from semsearch.index.segment import Segment, write_rows
-from semsearch.store.documents import DocumentStore
+from semsearch.store.documents import FOLDERS, DocumentStore
 from semsearch.types import Ids, ManifestFile, StoredVectors
 
 logger = logging.getLogger(__name__)
-_FOLDERS = ("vectors", "faiss", "tmp")
 TOMBSTONES_KEPT = 10_000  # without a file that has their rows: for readers to catch up by, who otherwise load anew
 
 
 def seal(store: DocumentStore) -> None:
-    """Move the tail into a segment of its own."""
+    """Move the tail into a segment of its own, if it has become large."""
     with store.read() as reader:
+        if reader.tail_rows() < sizing.SEAL_FROM:
+            return
         change = _Change(store, reader.manifest(), reader.deleted_chunks()[0], reader.state().layout + 1)
         change.rewrite([*([source] for source in change.sources()), [_tail(reader.tail, reader.tail_rows())]])
         _commit(store, change)
@@ -124,7 +125,7 @@ class _Change:
 
     def __post_init__(self) -> None:
         self.store.lock()
-        files.sweep(self.store.root, _FOLDERS, {file.name for file in self.manifest})
+        files.sweep(self.store.root, FOLDERS, {file.name for file in self.manifest})
         self.segments = read_segments(self.store.root, self.manifest, self.deleted)
 
     @property
@@ -213,7 +214,7 @@ def _commit(store: DocumentStore, change: _Change) -> None:
         writer.take_from_tail(change.sealed_through)
         writer.forget_tombstones(forgettable)
     present = {file.name for file in (*change.manifest, *change.added)} - set(change.removed)
-    files.sweep(store.root, _FOLDERS, present)
+    files.sweep(store.root, FOLDERS, present)
 
 
 def _in_our_words(error: OSError, root: Path) -> StoreError:

@@ -96,7 +96,7 @@ class _Run:
         self.documents = self.chunks = 0
         self._sealing = True  # until it fails: what kept one batch from it keeps the next one from it, too
         with store.read() as reader:
-            self._tail = reader.tail_rows()
+            self._unsealed = reader.tail_rows()  # at most; what is replaced meanwhile counts twice
 
     def report(self) -> AddReport:
         return AddReport(
@@ -130,10 +130,10 @@ class _Run:
         self.documents += len(batch)
         self.chunks += sum(len(entry.spans) for entry in entries)
         logger.info("committed: %d documents read, %d chunks embedded", self.documents, self.chunks)
-        self._tail += sum(len(entry.spans) for entry in entries)
-        if self._sealing and self._tail >= sizing.SEAL_FROM:
+        self._unsealed += sum(len(entry.spans) for entry in entries)
+        if self._sealing and self._unsealed >= sizing.SEAL_FROM:
             self._sealing = try_maintenance(lambda: seal(self._store)) is None
-            self._tail = 0
+            self._unsealed = 0
 
     def _prepared(self, batch: Sequence[object]) -> Iterator[_Prepared]:
         """The documents that pass the gate; whatever does not is in the report."""

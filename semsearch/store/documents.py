@@ -30,10 +30,10 @@ from semsearch.store.writer import StoreWriter
 DATABASE = "collection.db"
 LOCK = "write.lock"
 _LOGS = (f"{DATABASE}-wal", f"{DATABASE}-shm")
-_FOLDERS = ("vectors", "faiss", "tmp")
+FOLDERS = ("vectors", "faiss", "tmp")
 # All of a collection, in the order in which it is removed: without its log the database would open and lack documents,
 # and the lock is held to the very end.
-PARTS = (DATABASE, *_LOGS, *_FOLDERS, LOCK)
+PARTS = (DATABASE, *_LOGS, *FOLDERS, LOCK)
 _IN_FOLDERS = re.compile(
     rf"vectors/[\d-]+\.(f16|ids\.npy)|faiss/[\d-]+\.(ivf|ids\.npy)|tmp/(.+\.tmp|{re.escape(DATABASE)}(-\w+)?)"
 )
@@ -185,14 +185,14 @@ def check_free(root: Path) -> None:
 
 def _is_leftover(path: Path) -> bool:
     """Whether it is what a creation or a drop that was interrupted leaves behind."""
-    if path.name in _FOLDERS and path.is_dir():
+    if path.name in FOLDERS and path.is_dir():
         return all(_IN_FOLDERS.fullmatch(f"{path.name}/{each.name}") and each.is_file() for each in path.iterdir())
     return path.name in (*_LOGS, LOCK) and path.is_file()
 
 
 def _clear(root: Path) -> None:
     """Discard leftovers, durably: the log of another database would be taken for the new one's."""
-    files.sweep(root, _FOLDERS, ())
+    files.sweep(root, FOLDERS, ())
     for log in _LOGS:
         files.discard(root / log)
     files.sync_directory(root)
