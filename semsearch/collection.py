@@ -1,7 +1,7 @@
 """Collection: the one object that users hold; it wires store, model, ingest, index and search, and does none of it."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -18,28 +18,27 @@ from semsearch.errors import (
     EmptyQueryError,
     InvalidRequestError,
 )
-from semsearch.index.vectors import as_vector, as_vectors
+from semsearch.index.vectors import as_vector, as_vectors, check_target
 from semsearch.ingest.gate import distinct_ids, is_storable, storable
-from semsearch.ingest.maintenance import maintain
+from semsearch.ingest.maintenance import maintain, tune
 from semsearch.ingest.pipeline import add_documents, try_maintenance
 from semsearch.search.context import build_context
+from semsearch.search.description import describe
 from semsearch.search.profile import Stopwatch
 from semsearch.search.semantic import search_semantic
 from semsearch.search.snapshot import SnapshotCache
 from semsearch.store.cursors import from_cursor, to_cursor
 from semsearch.store.documents import DATABASE, LOCK, PARTS, DocumentStore, check_free, take_lock
 from semsearch.store.filters import parse_filter
-from semsearch.store.migrations import FORMAT
 from semsearch.store.records import CollectionSpec
 from semsearch.types import (
     AddReport,
     CollectionInfo,
     Context,
+    Curve,
     Document,
     Failure,
     Filter,
-    IndexInfo,
-    ManifestFile,
     Page,
     ProgressCallback,
     RemoveReport,
@@ -50,6 +49,7 @@ from semsearch.types import (
 
 MAX_DIM = 65_536
 MAX_PAGE_SIZE = 10_000
+MIN_QUERIES = 10  # to tune with
 
 
 class Collection:
@@ -74,6 +74,7 @@ class Collection:
         *,
         model: str | Embedder | None = None,
         dim: int | None = None,
+        target_recall: float = 0.95,
         device: str = "auto",
     ) -> "Collection":
         """Make an empty collection.
@@ -82,24 +83,27 @@ class Collection:
             path: its directory, which must not exist or be empty.
             model: a sentence-transformers name or folder, or an Embedder; all-MiniLM-L6-v2 if nothing is said.
             dim: instead of a model: the length of the vectors that documents and queries will bring.
+            target_recall: what searches aim at that say nothing else, above 0, up to 1.
             device: where the model runs: auto, cpu, cuda or mps.
 
         Raises:
             CollectionExistsError: something is there already.
-            InvalidRequestError: both a model and a dim, an empty model, or a dim that is not 1 to 65,536.
+            InvalidRequestError: both a model and a dim, an empty model, a dim that is not 1 to 65,536, or a target
+                outside (0, 1].
             ModelError, MissingDependencyError: the model cannot be had.
         """
         if dim is not None and model is not None:
             raise InvalidRequestError("a collection has either a model, or a dim for vectors that are brought along")
         if dim is not None and (type(dim) is not int or not 1 <= dim <= MAX_DIM):
             raise InvalidRequestError(f"dim is {dim!r}; vectors have 1 to {MAX_DIM:,} numbers")
+        check_target(target_recall)
         check_free(Path(path))
         if dim is None:
             model = load_embedder(DEFAULT_MODEL if model is None else model, device)
             spec = CollectionSpec(model.dim, model.name, model.fingerprint, "float32", model.max_tokens)
         else:
             spec = CollectionSpec(dim)
-        store = DocumentStore.create(Path(path), spec)
+        store = DocumentStore.create(Path(path), replace(spec, target_recall=target_recall))
         return cls(store, PinnedEmbedder(store.root, spec.fingerprint, model, device))
 
     @classmethod
@@ -214,6 +218,34 @@ class Collection:
             maintain(self._store, damaged=self._snapshots.status().degraded is not None, everything=True)
             self._store.release_space()
 
+    def tune(self, queries: Sequence[str] | None = None, *, vectors: npt.ArrayLike | None = None) -> Curve:
+        """Measure the index against exact search anew, and have searches go by what was found.
+
+        Args:
+            queries: texts as users ask them, which are harder than the documents' own; they are kept, and measured
+                again whenever the index is built anew.
+            vectors: instead of them, numbers of shape (n, dim).
+
+        Returns:
+            The operating curve, the lower of the two where there are queries.
+
+        Raises:
+            InvalidRequestError: there is no index, both or fewer than 10 queries are given, or one is empty.
+            InvalidVectorError, EmbedderMismatchError, CollectionLockedError
+        """
+        if queries is not None and vectors is not None:
+            raise InvalidRequestError("queries are either texts, or vectors")
+        if queries is not None:
+            texts = [storable(str(query))[0] for query in queries]
+            if not all(text.strip() for text in texts):
+                raise EmptyQueryError("a query is empty: leave it out")
+            vectors = self._embedder.get().embed_queries(texts)
+        rows = None if vectors is None else as_vectors(vectors, self._store.spec.dim)
+        if rows is not None and len(rows) < MIN_QUERIES:
+            raise InvalidRequestError(f"there are {len(rows)} queries; measuring needs at least {MIN_QUERIES}")
+        with self._adding:
+            return tune(self._store, rows)
+
     # --- reading
 
     def get(self, document_id: str) -> Document:
@@ -254,7 +286,7 @@ class Collection:
         k: int = 10,
         mode: str = "semantic",
         filter: Filter | None = None,
-        target_recall: float = 0.95,
+        target_recall: float | None = None,
         exact: bool = False,
     ) -> SearchResult:
         """The k chunks nearest in meaning to a query, or to a vector, by cosine.
@@ -267,7 +299,8 @@ class Collection:
             k: hits asked for, chunks (not documents).
             mode: `semantic`.
             filter: a condition on metadata, see docs/filters.md; `None` is none, `{}` matches everything.
-            target_recall: the share of the exact nearest chunks that has to be found in the mean, above 0, up to 1.
+            target_recall: the share of the exact nearest chunks that has to be found in the mean, above 0, up to 1;
+                the collection's own if nothing is said.
             exact: compare with every stored vector, the same as a target_recall of 1.
 
         Raises:
@@ -276,8 +309,8 @@ class Collection:
         chosen = _mode(mode)
         if isinstance(k, bool) or not hasattr(k, "__index__") or k < 1:
             raise InvalidRequestError(f"k is {k!r}; ask for a whole number of hits, at least 1")
-        if not 0.0 < target_recall <= 1.0:
-            raise InvalidRequestError(f"target_recall is {target_recall}; it has to be above 0 and at most 1")
+        target = self._store.spec.target_recall if target_recall is None else target_recall
+        check_target(target)
         if filter is not None:
             parse_filter(filter)
         watch = Stopwatch()
@@ -289,7 +322,7 @@ class Collection:
                 queries,
                 k,
                 filter=filter,
-                target_recall=1.0 if exact else target_recall,
+                target_recall=1.0 if exact else target,
                 watch=watch,
             )
         return SearchResult(query, chosen, hits, profile)
@@ -326,28 +359,8 @@ class Collection:
 
     def info(self) -> CollectionInfo:
         """What the collection holds, what made its vectors, and what serves its searches."""
-        spec, root = self._store.spec, self._store.root
-        with self._store.read() as reader:
-            counts, manifest = reader.counts(), reader.manifest()
-        status = self._snapshots.status()
-        return CollectionInfo(
-            name=root.resolve().name,
-            path=str(root),
-            documents=counts.documents,
-            chunks=counts.chunks,
-            tail=status.tail,
-            tombstones=counts.tombstones,
-            model=spec.model,
-            fingerprint=spec.fingerprint,
-            dim=spec.dim,
-            max_tokens=spec.max_tokens,
-            device=None if spec.model is None else self._embedder.device,
-            index=next((_index_info(file, manifest) for file in manifest if file.kind == "ivf"), None),
-            degraded=status.degraded,
-            bytes=files.size_on_disk(root),
-            format=FORMAT,
-            created=spec.created,
-        )
+        device = None if self._store.spec.model is None else self._embedder.device
+        return describe(self._store, self._snapshots, device)
 
     def _maintained(self) -> str | None:
         """Bring the index and the files up to date, or tell why that has to wait."""
@@ -379,9 +392,3 @@ def _mode(mode: str) -> SearchMode:
     except ValueError as error:
         known = ", ".join(SearchMode)
         raise InvalidRequestError(f"mode is {mode!r}; it has to be one of: {known}") from error
-
-
-def _index_info(file: ManifestFile, manifest: list[ManifestFile]) -> IndexInfo:
-    curve = tuple((int(nprobe), at_10, at_100) for nprobe, at_10, at_100 in file.details["curve"])
-    size = sum(part.bytes for part in manifest if part.kind in {"ivf", "ivf_ids"})
-    return IndexInfo(file.details["rows"], file.details["nlist"], curve, size)

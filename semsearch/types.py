@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -220,6 +220,18 @@ class ManifestFile:
     details: dict[str, Any]
 
 
+class OperatingPoint(NamedTuple):
+    """What an index finds at an nprobe: lower bounds of knn_recall, and milliseconds a query of a batch."""
+
+    nprobe: int
+    recall_at_10: float
+    recall_at_100: float
+    milliseconds: float
+
+
+Curve: TypeAlias = tuple[OperatingPoint, ...]  # by ascending nprobe, up to where all is found
+
+
 @dataclass(frozen=True, slots=True)
 class IndexInfo:
     """The FAISS payload that serves approximate search.
@@ -227,13 +239,17 @@ class IndexInfo:
     Attributes:
         rows: vectors in it; rows added since are in the tail, which is scanned exactly.
         nlist: number of inverted lists.
-        curve: (nprobe, knn_recall@10, knn_recall@100) as measured on the collection's own vectors when it was built.
+        curve: what it finds at which nprobe, on the collection's own vectors and on the queries given to `tune`.
+        measured: when the curve was measured, ISO 8601.
+        queries: how many queries were given to `tune`.
         bytes: size on disk.
     """
 
     rows: int
     nlist: int
-    curve: tuple[tuple[int, float, float], ...]
+    curve: Curve
+    measured: str
+    queries: int
     bytes: int
 
 
@@ -252,6 +268,7 @@ class CollectionInfo:
     dim: int
     max_tokens: int | None
     device: str | None
+    target_recall: float
     index: IndexInfo | None
     degraded: str | None
     bytes: int

@@ -47,7 +47,9 @@ class SearchRequest(_Question):
 
     k: int = Field(10, ge=1, le=1_000, description="hits asked for")
     mode: SearchMode = Field(SearchMode.SEMANTIC, strict=False)
-    target_recall: float = Field(0.95, gt=0, le=1, description="share of the exact nearest chunks to find, in the mean")
+    target_recall: float | None = Field(
+        None, gt=0, le=1, description="share of the exact nearest chunks to find, in the mean; the collection's if null"
+    )
     exact: bool = Field(False, description="compare with every stored vector")
 
 

@@ -37,6 +37,10 @@ def add(
     dim: Annotated[
         int | None, typer.Option("--dim", help="For a new collection without a model: numbers in each vector.")
     ] = None,
+    target_recall: Annotated[
+        float | None,
+        typer.Option("--target-recall", help="For a new collection: what its searches aim at, 0.95 if not said."),
+    ] = None,
     verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
@@ -49,7 +53,7 @@ def add(
 
     shelf = Shelf.of(context)
     documents = read_paths(paths, max_document_bytes=shelf.settings().max_document_bytes)
-    target = _Target(shelf, collection, model=model, dim=dim)
+    target = _Target(shelf, collection, model=model, dim=dim, target_recall=target_recall)
     _ingest(target, documents, lambda: count_documents(paths), verbose=verbose, as_json=as_json)
 
 
@@ -80,22 +84,28 @@ class _Target:
     name: str
     model: str | None = None
     dim: int | None = None
+    target_recall: float | None = None
 
     def open(self) -> "Collection":
-        """Open it; raises CollectionNotFoundError, and ConflictError if it is not what `dim` says."""
+        """Open it; raises CollectionNotFoundError, and ConflictError if it is not what was said of a new one."""
         collection = self.shelf.open(self.name, model=self.model)
-        facts = None if self.dim is None else collection.info()
-        if facts is None or (facts.model is None and facts.dim == self.dim):
+        facts = collection.info()
+        what = f"vectors of {facts.dim}" if facts.model is None else f"the model {facts.model}"
+        problem = None
+        if self.dim is not None and (facts.model is not None or facts.dim != self.dim):
+            problem = f"--dim is {self.dim}, and {facts.path} exists with {what}: leave --dim out"
+        elif self.target_recall not in (None, facts.target_recall):
+            given, present = self.target_recall, facts.target_recall
+            problem = f"--target-recall is {given}, and {facts.path} exists with {present}: leave it out"
+        if problem is None:
             return collection
         collection.close()
-        what = f"vectors of {facts.dim}" if facts.model is None else f"the model {facts.model}"
-        raise ConflictError(
-            f"--dim is {self.dim}, and {facts.path} exists with {what}: leave --dim out, or choose another name"
-        )
+        raise ConflictError(f"{problem}, or choose another name")
 
     def create(self) -> "Collection":
         """Create it, and say so."""
-        collection = self.shelf.create(self.name, model=self.model, dim=self.dim)
+        target = 0.95 if self.target_recall is None else self.target_recall
+        collection = self.shelf.create(self.name, model=self.model, dim=self.dim, target_recall=target)
         print_note(f"created the collection {self.name}")
         return collection
 

@@ -114,7 +114,9 @@ def info_text(info: CollectionInfo) -> str:
     index, recall = "none: every search scans all vectors", None
     if info.index is not None:
         index = f"{counted(info.index.rows, 'vector')} in {info.index.nlist} inverted lists, {size(info.index.bytes)}"
-        recall = ", ".join(f"{at_10:.3f} at nprobe {nprobe}" for nprobe, at_10, _ in info.index.curve if at_10 >= _GOOD)
+        index += f", measured {info.index.measured}"
+        points = [point for point in info.index.curve if point.recall_at_10 >= _GOOD]
+        recall = ", ".join(f"{point.recall_at_10:.3f} at nprobe {point.nprobe}" for point in points)
     facts = {
         "name": info.name,
         "path": info.path,
@@ -127,6 +129,7 @@ def info_text(info: CollectionInfo) -> str:
         "device": info.device,
         "index": index,
         "recall": recall,
+        "target": f"{info.target_recall} of the exact nearest chunks",
         "tail": f"{counted(info.tail, 'vector')} outside the index",
         "tombstones": info.tombstones,
         "degraded": info.degraded,

@@ -29,8 +29,9 @@ def search(
     mode: Annotated[str, typer.Option("--mode", help="How the query is matched: semantic.")] = "semantic",
     filter_text: FilterText = None,
     target_recall: Annotated[
-        float, typer.Option("--target-recall", help="Share of the exact nearest chunks to find, above 0, up to 1.")
-    ] = 0.95,
+        float | None,
+        typer.Option("--target-recall", help="Share of the exact nearest chunks to find, if not the collection's own."),
+    ] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Compare with every vector.")] = False,
     vector: Annotated[
         str | None, typer.Option("--vector", metavar="JSON", help="Numbers to search with instead of a query.")

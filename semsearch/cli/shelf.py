@@ -68,11 +68,12 @@ class Shelf:
         with self.naming_others():
             return Collection.open(self.path(name), model=model, device=self.settings().device)
 
-    def create(self, name: str, *, model: str | None, dim: int | None) -> "Collection":
+    def create(self, name: str, *, model: str | None, dim: int | None, target_recall: float) -> "Collection":
         """Create a collection; raises what Collection.create does."""
         from semsearch.collection import Collection
 
-        return Collection.create(self.path(name), model=model, dim=dim, device=self.settings().device)
+        device = self.settings().device
+        return Collection.create(self.path(name), model=model, dim=dim, target_recall=target_recall, device=device)
 
     @contextlib.contextmanager
     def naming_others(self) -> Iterator[None]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from semsearch.types import Ids
 
@@ -24,7 +25,12 @@ def positions_of(ids: Ids, among: Ids) -> Ids:
 
 def write_ids(write: Write, ids: Ids) -> None:
     """Write ids (n,) in numpy's .npy format."""
-    np.lib.format.write_array(_Writer(write), np.asarray(ids, dtype=np.int64), allow_pickle=False)
+    write_array(write, np.asarray(ids, dtype=np.int64))
+
+
+def write_array(write: Write, array: npt.NDArray[np.generic]) -> None:
+    """Write an array in numpy's .npy format."""
+    np.lib.format.write_array(_Writer(write), array, allow_pickle=False)
 
 
 def read_ids(path: Path) -> Ids:

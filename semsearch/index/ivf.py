@@ -18,9 +18,9 @@ from semsearch.index.faiss_library import load_faiss
 from semsearch.index.ids import Write, positions_of, read_ids
 from semsearch.index.segment import StoredRows
 from semsearch.index.sizing import nlist_for
-from semsearch.index.tuning import Curve, nprobe_for
+from semsearch.index.tuning import nprobe_for
 from semsearch.index.vectors import FLOAT32_ERROR, check_request, cosines, ranked
-from semsearch.types import Ids, Scores, StoredVectors, Vectors
+from semsearch.types import Curve, Ids, Scores, StoredVectors, Vectors
 
 Mask = npt.NDArray[np.bool_]  # (n,), True: may be found
 _SPARE = 8  # candidates beyond k, among which near ties at the end of the list are seen

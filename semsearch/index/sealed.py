@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from semsearch.errors import CorruptStoreError
 from semsearch.index.ivf import IvfIndex
 from semsearch.index.segment import Segment, StoredRows
-from semsearch.types import Ids, ManifestFile
+from semsearch.types import Curve, Ids, ManifestFile, OperatingPoint, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,34 @@ def read_index(
     ivf, ids = by_kind["ivf"], by_kind["ivf_ids"]
     for file in (ivf, ids):
         check_size(root, file)
-    curve = tuple((int(nprobe), at_10, at_100) for nprobe, at_10, at_100 in ivf.details["curve"])
+    curve = curve_of(ivf)
     try:
         return IvfIndex.read(root / ivf.name, root / ids.name, StoredRows(segments), curve).without(deleted)
     except RuntimeError:
         _raise_if_gone(root, (ivf, ids))
         raise
+
+
+def curve_of(ivf: ManifestFile) -> Curve:
+    """The operating curve as it lies in the manifest."""
+    return tuple(OperatingPoint(*point) for point in ivf.details["curve"])
+
+
+def read_queries(root: Path, manifest: Sequence[ManifestFile]) -> Vectors | None:
+    """The queries (q, dim) that recall is measured on beside the rows, `None` if the manifest names none.
+
+    Raises:
+        CorruptStoreError: the file is not what was published.
+    """
+    for file in manifest:
+        if file.kind == "queries":
+            try:
+                check_size(root, file)
+                queries: Vectors = np.load(root / file.name, allow_pickle=False)
+            except (OSError, ValueError) as error:
+                raise CorruptStoreError(root / file.name, str(error)) from error
+            return queries
+    return None
 
 
 def check_size(root: Path, file: ManifestFile) -> None:

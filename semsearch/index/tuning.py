@@ -1,18 +1,13 @@
 """Measured recall: how many of the exact neighbours an index finds, and at what nprobe."""
 
-from collections.abc import Callable
-from typing import TypeAlias
-
 import numpy as np
 
-from semsearch.types import Ids, Scores, Vectors
-
-Curve: TypeAlias = tuple[tuple[int, float, float], ...]  # (nprobe, knn_recall@10, knn_recall@100), ascending
+from semsearch.types import Curve, Ids, OperatingPoint, Scores
 
 DEPTHS = (10, 100)  # neighbours compared; deeper searches go over all lists
 SAMPLE = 1_000  # queries; the standard error of a recall of 0.95 is then about 0.003
 _TIE = 1e-5  # a neighbour as near as the k-th is as good as the k-th, by float32 scores
-_ENOUGH = 0.999  # nobody needs the curve beyond
+ENOUGH = 0.999  # nobody needs the curve beyond
 
 
 def knn_recall(found: Scores, exact: Scores) -> Scores:
@@ -30,31 +25,34 @@ def probes(nlist: int) -> list[int]:
     return [*sorted(step for step in steps if step < nlist), nlist]
 
 
-def measure(search: Callable[[Vectors, int], Scores], queries: Vectors, exact: Scores, nlist: int) -> Curve:
-    """The operating curve of `search(queries, nprobe) -> (q, 100) scores` against the exact ones, (q, 100).
-
-    Each recall is a lower bound: the mean over the queries less two standard errors.
-    """
-    points = []
-    for nprobe in probes(nlist):
-        found = search(queries, nprobe)
-        bounds = [_lower_bound(knn_recall(found[:, :k], exact[:, :k])) for k in DEPTHS]
-        points.append((nprobe, bounds[0], bounds[1]))
-        if min(bounds) >= _ENOUGH:
-            break
-    return tuple(points)
-
-
 def nprobe_for(curve: Curve, target_recall: float, k: int, nlist: int) -> int:
     """The cheapest measured nprobe that reaches the target for k neighbours, all lists if none does."""
-    column = next((number for number, depth in enumerate(DEPTHS, 1) if k <= depth), None)
-    if column is None:
+    if k > DEPTHS[-1]:
         return nlist
-    return next((int(point[0]) for point in curve if point[column] >= target_recall), nlist)
+    return next((point.nprobe for point in curve if _recall(point, k) >= target_recall), nlist)
 
 
-def _lower_bound(recalls: Scores) -> float:
+def lower(one: Curve, other: Curve) -> Curve:
+    """At each nprobe the lower recall and the longer time; a curve that has ended has found all there is."""
+    points = {point.nprobe: point for point in one}
+    for point in other:
+        known = points.get(point.nprobe, point)
+        points[point.nprobe] = OperatingPoint(
+            point.nprobe,
+            min(point.recall_at_10, known.recall_at_10),
+            min(point.recall_at_100, known.recall_at_100),
+            max(point.milliseconds, known.milliseconds),
+        )
+    return tuple(points[nprobe] for nprobe in sorted(points))
+
+
+def lower_bound(recalls: Scores) -> float:
+    """The mean over the queries less two standard errors, at least 0."""
     return round(max(float(recalls.mean() - 2 * recalls.std() / np.sqrt(len(recalls))), 0.0), 4)
+
+
+def _recall(point: OperatingPoint, k: int) -> float:
+    return point.recall_at_10 if k <= DEPTHS[0] else point.recall_at_100
 
 
 def without_self(ids: Ids, scores: Scores, own: Ids) -> Scores:

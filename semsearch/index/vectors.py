@@ -75,7 +75,12 @@ def check_request(queries: Vectors, k: int, dim: int, target_recall: float) -> N
     """Raise what `VectorIndex.search` promises to raise."""
     if k < 1:
         raise InvalidRequestError(f"k is {k}; ask for at least 1 hit")
-    if not 0.0 < target_recall <= 1.0:
-        raise InvalidRequestError(f"target_recall is {target_recall}; it has to be above 0 and at most 1")
+    check_target(target_recall)
     if queries.ndim != 2 or queries.shape[1] != dim:
         raise DimensionMismatchError(queries.shape[-1], dim)
+
+
+def check_target(target_recall: float) -> None:
+    """Raise InvalidRequestError unless it is above 0 and at most 1."""
+    if not 0.0 < target_recall <= 1.0:
+        raise InvalidRequestError(f"target_recall is {target_recall}; it has to be above 0 and at most 1")

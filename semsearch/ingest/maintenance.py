@@ -8,21 +8,23 @@ for as long as a file has its row.
 import errno
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from semsearch import files
-from semsearch.errors import StoreError, StoreFullError
+from semsearch.errors import InvalidRequestError, StoreError, StoreFullError
 from semsearch.index import sizing
 from semsearch.index.build import build_ivf
-from semsearch.index.ids import Write, positions_of, read_ids, write_ids
-from semsearch.index.sealed import SealedSegment, read_segments
+from semsearch.index.ids import Write, positions_of, read_ids, write_array, write_ids
+from semsearch.index.measuring import measure_index
+from semsearch.index.sealed import SealedSegment, read_index, read_queries, read_segments
 from semsearch.index.segment import Segment, write_rows
 from semsearch.store.documents import FOLDERS, DocumentStore
-from semsearch.types import Ids, ManifestFile, StoredVectors
+from semsearch.types import Curve, Ids, ManifestFile, StoredVectors, Vectors
 
 logger = logging.getLogger(__name__)
 TOMBSTONES_KEPT = 10_000  # without a file that has their rows: for readers to catch up by, who otherwise load anew
@@ -72,6 +74,19 @@ def maintain(store: DocumentStore, *, damaged: bool = False, everything: bool = 
             return False
         _commit(store, change)
     return True
+
+
+def tune(store: DocumentStore, queries: Vectors | None) -> Curve:
+    """Measure the index anew on the collection's rows and on queries (q, dim), which are kept for later indexes too.
+
+    Raises:
+        InvalidRequestError: there is no index.
+    """
+    with store.read() as reader:
+        change = _Change(store, reader.manifest(), reader.deleted_chunks()[0], reader.state().layout + 1)
+        curve = change.measure_index(queries)
+        _commit(store, change)
+    return curve
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +178,34 @@ class _Change:
         self.segments = kept
 
     def build_index(self) -> None:
-        index = build_ivf([each.segment for each in self.segments])
-        details = {"rows": len(index.ids), "nlist": index.nlist, "curve": index.curve}
+        queries = read_queries(self.store.root, self.manifest)
+        index = build_ivf([each.segment for each in self.segments], queries)
+        details = {"rows": len(index.ids), "nlist": index.nlist, **_measured(index.curve)}
         self._publish(f"faiss/{self.number}.ivf", "ivf", index.write, details)
         self._publish(f"faiss/{self.number}.ids.npy", "ivf_ids", lambda write: write_ids(write, index.ids), {})
+
+    def measure_index(self, queries: Vectors | None) -> Curve:
+        """Measure the present index anew; queries replace those of before, and are measured again with every index."""
+        if queries is not None:
+            self._remove(file for file in self.manifest if file.kind == "queries")
+            name = f"faiss/{self.number}.queries.npy"
+            self._publish(name, "queries", lambda write: write_array(write, queries), {"rows": len(queries)})
+        segments = [each.segment for each in self.segments]
+        index = read_index(self.store.root, self.manifest, segments, self.deleted)
+        if index is None:
+            raise InvalidRequestError(
+                f"{self.store.root} has no index to tune: it is small, and every search compares with all vectors"
+            )
+        covered = [segment for segment in segments if int(segment.ids[-1]) <= int(index.ids[-1])]
+        curve = measure_index(index, covered, read_queries(self.store.root, self.files()))
+        [ivf] = [file for file in self.manifest if file.kind == "ivf"]
+        self._remove([ivf])
+        self.added.append(replace(ivf, details={**ivf.details, **_measured(curve)}))
+        return curve
+
+    def files(self) -> list[ManifestFile]:
+        """The manifest after the change."""
+        return [*(file for file in self.manifest if file.name not in self.removed), *self.added]
 
     def remove_index(self) -> None:
         self._remove(file for file in self.manifest if file.kind in {"ivf", "ivf_ids"})
@@ -182,8 +221,8 @@ class _Change:
         self.removed += [file.name for file in gone]
 
     def _ids_of(self, kinds: set[str]) -> Iterator[Ids]:
-        for file in (*self.manifest, *self.added):
-            if file.kind in kinds and file.name not in self.removed:
+        for file in self.files():
+            if file.kind in kinds:
                 yield read_ids(self.store.root / file.name)
 
     def _write(self, blocks: Iterable[tuple[Ids, StoredVectors]]) -> SealedSegment:
@@ -213,8 +252,11 @@ def _commit(store: DocumentStore, change: _Change) -> None:
         writer.change_files(change.removed, change.added)
         writer.take_from_tail(change.sealed_through)
         writer.forget_tombstones(forgettable)
-    present = {file.name for file in (*change.manifest, *change.added)} - set(change.removed)
-    files.sweep(store.root, FOLDERS, present)
+    files.sweep(store.root, FOLDERS, {file.name for file in change.files()})
+
+
+def _measured(curve: Curve) -> dict[str, Any]:
+    return {"curve": curve, "measured": datetime.now(UTC).isoformat(timespec="seconds")}
 
 
 def _in_our_words(error: OSError, root: Path) -> StoreError:

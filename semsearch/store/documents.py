@@ -35,7 +35,7 @@ FOLDERS = ("vectors", "faiss", "tmp")
 # and the lock is held to the very end.
 PARTS = (DATABASE, *_LOGS, *FOLDERS, LOCK)
 _IN_FOLDERS = re.compile(
-    rf"vectors/[\d-]+\.(f16|ids\.npy)|faiss/[\d-]+\.(ivf|ids\.npy)|tmp/(.+\.tmp|{re.escape(DATABASE)}(-\w+)?)"
+    rf"vectors/[\d-]+\.(f16|ids\.npy)|faiss/[\d-]+\.(ivf|ids\.npy|queries\.npy)|tmp/(.+\.tmp|{re.escape(DATABASE)}(-\w+)?)"
 )
 
 
@@ -218,6 +218,7 @@ def _first_row(spec: CollectionSpec) -> dict[str, Any]:
         "precision": spec.precision,
         "max_tokens": spec.max_tokens,
         "dim": spec.dim,
+        "target_recall": spec.target_recall,
         "version": 0,
         "layout": 0,
     }

@@ -17,7 +17,7 @@ def m001_first_format(connection: Connection) -> None:
     for statement in (
         """CREATE TABLE collection (
             id INTEGER PRIMARY KEY CHECK (id = 1), created TEXT NOT NULL, model TEXT, fingerprint TEXT, precision TEXT,
-            max_tokens INTEGER, dim INTEGER NOT NULL CHECK (dim > 0),
+            max_tokens INTEGER, dim INTEGER NOT NULL CHECK (dim > 0), target_recall REAL NOT NULL,
             version INTEGER NOT NULL, layout INTEGER NOT NULL) STRICT""",
         """CREATE TABLE documents (
             seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,

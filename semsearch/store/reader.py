@@ -29,7 +29,15 @@ class StoreReader:
 
     def spec(self) -> CollectionSpec:
         row = self._connection.execute(select(collection)).one()
-        return CollectionSpec(row.dim, row.model, row.fingerprint, row.precision, row.max_tokens, row.created)
+        return CollectionSpec(
+            dim=row.dim,
+            model=row.model,
+            fingerprint=row.fingerprint,
+            precision=row.precision,
+            max_tokens=row.max_tokens,
+            created=row.created,
+            target_recall=row.target_recall,
+        )
 
     def state(self) -> State:
         version, layout = self._connection.execute(select(collection.c.version, collection.c.layout)).one()

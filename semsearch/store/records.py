@@ -15,6 +15,7 @@ class CollectionSpec:
     precision: str | None = None
     max_tokens: int | None = None
     created: str = ""
+    target_recall: float = 0.95
 
 
 @dataclass(frozen=True, slots=True)

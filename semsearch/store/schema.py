@@ -5,7 +5,7 @@ mapper would only add to the time that a command takes to start. Chunks hold no 
 document, cut out by SQL, so that a citation cannot disagree with the document.
 """
 
-from sqlalchemy import Column, ForeignKey, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import REAL, Column, ForeignKey, Integer, LargeBinary, MetaData, Table, Text
 
 tables = MetaData()
 
@@ -20,6 +20,7 @@ collection = Table(
     Column("precision", Text),  # of the model's arithmetic
     Column("max_tokens", Integer),
     Column("dim", Integer, nullable=False),
+    Column("target_recall", REAL, nullable=False),  # of searches that say nothing else
     Column("version", Integer, nullable=False),  # +1 a commit
     Column("layout", Integer, nullable=False),  # +1 when readers have to load everything anew
 )

@@ -83,7 +83,7 @@ def test_exact_and_target_recall_reach_the_search(cli: Cli, pets: str, monkeypat
     monkeypatch.setattr(Collection, "search", spy)
     assert cli("search", pets, "cat").code == 0
     assert cli("search", pets, "cat", "--exact", "--target-recall", "0.5").code == 0
-    assert asked == [(False, 0.95), (True, 0.5)]
+    assert asked == [(False, None), (True, 0.5)]
 
 
 BAD_SEARCHES = [

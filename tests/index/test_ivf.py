@@ -7,9 +7,10 @@ from synthetic import blocks, clustered, oracle, segment
 from semsearch import files
 from semsearch.index.ids import write_ids
 from semsearch.index.ivf import DamagedIndexError, IvfIndex
+from semsearch.index.measuring import measure_index
 from semsearch.index.segment import StoredRows
-from semsearch.index.tuning import knn_recall, measure, nprobe_for
-from semsearch.types import Scores, Vectors
+from semsearch.index.tuning import knn_recall, nprobe_for
+from semsearch.types import OperatingPoint, Scores, Vectors
 
 ROWS, DIM = 5_000, 24
 IDS = np.arange(ROWS) + 10
@@ -74,7 +75,7 @@ def test_the_same_rows_give_the_same_bytes(index: IvfIndex, tmp_path: Path) -> N
 def test_a_written_index_reads_back_with_the_same_answers(index: IvfIndex, tmp_path: Path) -> None:
     files.publish(tmp_path, "faiss/1.ivf", index.write)
     files.publish(tmp_path, "faiss/1.ids.npy", lambda write: write_ids(write, index.ids))
-    curve = ((1, 0.5, 0.4), (8, 0.99, 0.9))
+    curve = (OperatingPoint(1, 0.5, 0.4, 0.1), OperatingPoint(8, 0.99, 0.9, 0.2))
     rows = stored(clustered(ROWS, DIM))
     read = IvfIndex.read(tmp_path / "faiss/1.ivf", tmp_path / "faiss/1.ids.npy", rows, curve)
     queries = clustered(20, DIM, seed=1)
@@ -104,8 +105,8 @@ def test_the_measured_curve_keeps_its_promise_on_queries_it_has_not_seen(index: 
     def exact(queries: Vectors, k: int) -> Scores:
         return -np.sort(-(queries @ vectors.T), axis=1)[:, :k]
 
-    curve = measure(lambda queries, nprobe: index.nearest(queries, 100, nprobe)[0], seen, exact(seen, 100), index.nlist)
-    assert [point[1] for point in curve] == sorted(point[1] for point in curve)
+    curve = measure_index(index, [segment(IDS, vectors)], seen)
+    assert [point.recall_at_10 for point in curve] == sorted(point.recall_at_10 for point in curve)
     measured = index.measured(curve)
     found = measured.search(unseen, k, target_recall=0.9)
     assert 1 < nprobe_for(curve, 0.9, k, index.nlist) < index.nlist
@@ -114,7 +115,7 @@ def test_the_measured_curve_keeps_its_promise_on_queries_it_has_not_seen(index: 
 
 
 def test_deleted_rows_make_the_search_deeper(index: IvfIndex) -> None:
-    curve = tuple((nprobe, 1.0 if nprobe >= 8 else 0.5, 1.0 if nprobe >= 32 else 0.5) for nprobe in (1, 8, 32))
+    curve = tuple(OperatingPoint(n, 1.0 if n >= 8 else 0.5, 1.0 if n >= 32 else 0.5, 0.1) for n in (1, 8, 32))
     measured, query = index.measured(curve), clustered(1, DIM, seed=1)
     assert measured.search(query, 10).nprobe == 8
     assert measured.without(IDS[: ROWS // 2]).search(query, 10).nprobe == 32
