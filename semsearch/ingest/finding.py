@@ -9,7 +9,7 @@ import stat
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from semsearch.types import Failure
 
@@ -22,14 +22,17 @@ class FoundFile:
     document_id: str
 
 
-def find_files(path: str, suffixes: Collection[str], passed_over: Counter[str]) -> Iterator[FoundFile | Failure]:
+def find_files(
+    path: str, suffixes: Collection[str], passed_over: Counter[str], base: Path | None = None
+) -> Iterator[FoundFile | Failure]:
     """Yield the files of a file's, a folder's or a glob's path, in a stable order, or why there are none.
 
-    The id is the file's name, and inside a folder `<folder>/<path below it>`; a glob gives the ids that its folder
-    would give. What is below a folder and not read (hidden, not a regular file, of another suffix) is counted by kind
-    in `passed_over`; a named file of another suffix is a failure.
+    A relative path starts at `base`, or at the current folder. The id is the file's path as it was given, so that no
+    two folders of one name share ids; a glob gives the ids that its folder would give. What is below a folder and not
+    read (hidden, not a regular file, of another suffix) is counted by kind in `passed_over`; a named file of another
+    suffix is a failure.
     """
-    target = _absolute(path)
+    target, given = _absolute(path, base), PurePath(os.path.normpath(path))
     try:
         mode = target.stat().st_mode if path else None
     except (FileNotFoundError, NotADirectoryError):
@@ -40,19 +43,31 @@ def find_files(path: str, suffixes: Collection[str], passed_over: Counter[str]) 
     if mode is None:
         yield from _find_by_glob(path, target, suffixes, passed_over)
     elif stat.S_ISDIR(mode):
-        yield from _select(target, _walk(target, passed_over), suffixes, passed_over)
+        yield from _select(_Root(target, given), _walk(target, passed_over), suffixes, passed_over)
     elif not stat.S_ISREG(mode):
         yield Failure(path, "is neither a file nor a folder; name a file, or pipe JSON Lines into '-'")
     elif target.suffix.lower() not in suffixes:
         kind = f"{target.suffix} files" if target.suffix else "files without a suffix"
         yield Failure(path, f"{kind} are not read; convert it to one of: {', '.join(sorted(suffixes))}")
     else:
-        yield _found(target, target.name)
+        yield _found(target, given.as_posix())
 
 
-def _absolute(path: str) -> Path:
-    # ".." is resolved so that a folder has a name; elsewhere a link keeps its own name, which outlives its target's.
-    return Path(os.path.realpath(path)) if ".." in Path(path).parts else Path(path).absolute()
+@dataclass(frozen=True, slots=True)
+class _Root:
+    """A folder, and what it was called when it was given."""
+
+    path: Path
+    given: PurePath
+
+    def document_id(self, path: Path) -> str:
+        return (self.given / path.relative_to(self.path)).as_posix()
+
+
+def _absolute(path: str, base: Path | None) -> Path:
+    absolute = (base or Path()).absolute() / path
+    # ".." is resolved; elsewhere a link keeps its own name, which outlives its target's
+    return Path(os.path.realpath(absolute)) if ".." in absolute.parts else absolute
 
 
 def _explained(error: Exception) -> str:
@@ -69,13 +84,13 @@ def _found(path: Path, document_id: str) -> FoundFile | Failure:
 
 
 def _select(
-    root: Path, paths: Iterable[Path | Failure], suffixes: Collection[str], passed_over: Counter[str]
+    root: _Root, paths: Iterable[Path | Failure], suffixes: Collection[str], passed_over: Counter[str]
 ) -> Iterator[FoundFile | Failure]:
     for path in paths:
         if isinstance(path, Failure):
             yield path
         elif path.suffix.lower() in suffixes:
-            yield _found(path, f"{root.name}/{path.relative_to(root).as_posix()}")
+            yield _found(path, root.document_id(path))
         else:
             passed_over[path.suffix.lower() or "no suffix"] += 1
 
@@ -119,6 +134,7 @@ def _find_by_glob(
         return
     root = next(parent for parent in target.parents if parent.is_dir())
     pattern = target.relative_to(root)
+    given = PurePath(*PurePath(os.path.normpath(path)).parts[: -len(pattern.parts)])
     if pattern.name == "**":  # since 3.13 this means files as well as folders
         pattern /= "*"
     try:
@@ -128,7 +144,7 @@ def _find_by_glob(
         return
     if not paths:
         yield Failure(path, "matches nothing; check its spelling and the current folder")
-    yield from _select(root, _visible_files(root, pattern, paths, passed_over), suffixes, passed_over)
+    yield from _select(_Root(root, given), _visible_files(root, pattern, paths, passed_over), suffixes, passed_over)
 
 
 def _visible_files(root: Path, pattern: Path, paths: Iterable[Path], passed_over: Counter[str]) -> Iterator[Path]:

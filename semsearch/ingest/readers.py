@@ -9,6 +9,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TypeAlias
 
 from semsearch.errors import InvalidDocumentError
@@ -22,7 +23,9 @@ logger = logging.getLogger(__name__)
 Reader: TypeAlias = Callable[[FoundFile, int], Iterator[Document | Failure]]  # (file, max_document_bytes)
 
 
-def read_paths(paths: Sequence[str], *, max_document_bytes: int = 10_000_000) -> Iterator[Document | Failure]:
+def read_paths(
+    paths: Sequence[str], *, base: Path | None = None, max_document_bytes: int = 10_000_000
+) -> Iterator[Document | Failure]:
     """Yield the documents at these paths, in the order of the paths and then of the files' names.
 
     A path is a file, a folder, a glob (if nothing has it for a name), or `-` for JSON Lines on standard input. What
@@ -30,7 +33,8 @@ def read_paths(paths: Sequence[str], *, max_document_bytes: int = 10_000_000) ->
     over, and logged by kind.
 
     Args:
-        paths: relative ones start at the current folder.
+        paths: files, folders and globs; a document's id is its path as it was given here.
+        base: where relative paths start, the current folder if nothing is said.
         max_document_bytes: larger files, and longer lines of JSON Lines, are refused without being read.
     """
     for path in paths:
@@ -39,7 +43,7 @@ def read_paths(paths: Sequence[str], *, max_document_bytes: int = 10_000_000) ->
             yield from _guarded(lines, "<stdin>")
             continue
         passed_over: Counter[str] = Counter()
-        for file in find_files(path, READERS, passed_over):
+        for file in find_files(path, READERS, passed_over, base):
             if isinstance(file, Failure):
                 yield file
             else:
@@ -47,14 +51,14 @@ def read_paths(paths: Sequence[str], *, max_document_bytes: int = 10_000_000) ->
         _log(path, passed_over)
 
 
-def count_documents(paths: Sequence[str]) -> int | None:
+def count_documents(paths: Sequence[str], *, base: Path | None = None) -> int | None:
     """Count what `read_paths` will yield, without reading more than newlines; `None` if it includes standard input.
 
     Blank lines of JSON Lines count too, so that it can be a little more than what comes.
     """
     if "-" in paths:
         return None
-    return sum(_count(file) for path in paths for file in find_files(path, READERS, Counter()))
+    return sum(_count(file) for path in paths for file in find_files(path, READERS, Counter(), base))
 
 
 def _count(file: FoundFile | Failure) -> int:

@@ -30,7 +30,7 @@ def read_sources(recipe: Recipe, *, base: Path, max_document_bytes: int) -> Iter
     """Yield the documents of all sources in their order; relative paths start at `base`, the recipe's folder."""
     for source in recipe.sources:
         if isinstance(source, FilesSource):
-            yield from read_paths(_paths(source, base), max_document_bytes=max_document_bytes)
+            yield from read_paths(source.paths, base=base, max_document_bytes=max_document_bytes)
         else:
             yield from read_python_docs()
 
@@ -40,11 +40,7 @@ def count_sources(recipe: Recipe, *, base: Path) -> int | None:
     files = [source for source in recipe.sources if isinstance(source, FilesSource)]
     if len(files) < len(recipe.sources):
         return None
-    return count_documents([path for source in files for path in _paths(source, base)])
-
-
-def _paths(source: FilesSource, base: Path) -> list[str]:
-    return [str(base / path) for path in source.paths]
+    return count_documents([path for source in files for path in source.paths], base=base)
 
 
 def _explained(error: ErrorDetails) -> str:

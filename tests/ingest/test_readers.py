@@ -29,8 +29,15 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.fixture(autouse=True)
+def in_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
 def read(*paths: Path | str, max_document_bytes: int = 1_000) -> list[Document | Failure]:
-    return list(read_paths([str(path) for path in paths], max_document_bytes=max_document_bytes))
+    """What is at these paths, given as relative ones."""
+    given = [os.path.relpath(path) if isinstance(path, Path) else path for path in paths]
+    return list(read_paths(given, max_document_bytes=max_document_bytes))
 
 
 def documents(*paths: Path | str) -> list[Document]:
@@ -52,9 +59,11 @@ def ids(*paths: Path | str) -> list[str]:
 # ids, sources, order
 
 
-def test_a_file_is_named_after_itself(folder: Path) -> None:
+def test_a_file_is_named_by_its_path_as_it_was_given(folder: Path) -> None:
+    assert ids("docs/a.txt", "./docs//b.md", "docs/../docs/a.txt") == ["docs/a.txt", "docs/b.md", "docs/a.txt"]
+    assert ids(str(folder / "a.txt")) == [str(folder / "a.txt")]
     assert documents(folder / "b.md") == [
-        Document(id="b.md", text="# Title\n\ntext", title="Title", source=str(folder / "b.md"))
+        Document(id="docs/b.md", text="# Title\n\ntext", title="Title", source=str(folder / "b.md"))
     ]
 
 
@@ -72,10 +81,26 @@ def test_titles_come_from_the_formats(folder: Path) -> None:
     assert titles["docs/b.md"] == titles["docs/sub/c.rst"] == titles["docs/sub/d.html"] == "Title"
 
 
-def test_the_current_folder_has_its_own_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_current_folder_has_no_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    assert ids(".")[0] == "docs/a.txt"
-    assert ids("sub/..")[0] == "docs/a.txt"
+    assert ids(".")[0] == "a.txt"
+    assert ids("sub/..")[0] == "a.txt"
+    assert ids("../docs")[0] == "../docs/a.txt"
+
+
+def test_folders_of_one_name_do_not_share_ids(tmp_path: Path) -> None:
+    for parent in ("one", "two"):
+        (tmp_path / parent / "docs").mkdir(parents=True)
+        (tmp_path / parent / "docs" / "n.md").write_text(parent)
+    assert ids("one/docs", "two/docs") == ["one/docs/n.md", "two/docs/n.md"]
+
+
+def test_relative_paths_start_at_the_base_and_keep_the_name_they_were_given(folder: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "recipes"
+    elsewhere.mkdir()
+    items = list(read_paths(["../docs/a.txt", "../docs/*.md"], base=elsewhere))
+    assert [item.id for item in items if isinstance(item, Document)] == ["../docs/a.txt", "../docs/b.md"]
+    assert items[0].source == str(folder / "a.txt")  # type: ignore[union-attr]
 
 
 def test_the_source_is_absolute_for_a_relative_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,12 +115,12 @@ def test_a_folder_named_by_a_link_is_read_under_the_name_of_the_link(folder: Pat
 
 
 def test_paths_are_read_in_the_order_given(folder: Path) -> None:
-    assert ids(folder / "sub", folder / "a.txt") == ["sub/c.rst", "sub/d.html", "a.txt"]
+    assert ids(folder / "sub", folder / "a.txt") == ["docs/sub/c.rst", "docs/sub/d.html", "docs/a.txt"]
 
 
 def test_a_suffix_is_read_whatever_its_case(folder: Path) -> None:
     (folder / "a.txt").rename(folder / "a.TXT")
-    assert ids(folder / "a.TXT") == ["a.TXT"]
+    assert ids(folder / "a.TXT") == ["docs/a.TXT"]
 
 
 def test_documents_come_lazily(folder: Path) -> None:
@@ -138,13 +163,13 @@ def test_text_is_kept_to_the_character_but_for_a_byte_order_mark(tmp_path: Path)
 
 
 def test_a_glob_gives_the_ids_that_its_folder_gives(folder: Path) -> None:
-    found = ids(f"{folder}/**/*.[rm]*")
+    found = ids("docs/**/*.[rm]*")
     assert found == ["docs/b.md", "docs/sub/c.rst"]
     assert set(found) <= set(ids(folder))
 
 
 def test_a_trailing_double_star_means_files(folder: Path) -> None:
-    assert sorted(ids(f"{folder}/**")) == sorted(ids(folder))
+    assert sorted(ids("docs/**")) == sorted(ids(folder))
 
 
 def test_a_file_with_glob_characters_in_its_name_is_read_as_it_is(folder: Path) -> None:
@@ -160,8 +185,8 @@ def test_a_glob_below_a_folder_with_glob_characters_expands_only_what_does_not_e
 
 def test_a_relative_glob_starts_at_the_current_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    assert ids("*.txt") == ["docs/a.txt"]
-    assert ids("../docs/*.txt") == ["docs/a.txt"]
+    assert ids("*.txt") == ["a.txt"]
+    assert ids("../docs/*.txt") == ["../docs/a.txt"]
 
 
 def test_a_glob_passes_over_hidden_files_links_and_other_kinds(folder: Path, tmp_path: Path) -> None:
@@ -174,9 +199,7 @@ def test_a_glob_passes_over_hidden_files_links_and_other_kinds(folder: Path, tmp
     (folder / ".git").mkdir()
     (folder / ".git" / "x.txt").write_text("hidden")
     passed_over: Counter[str] = Counter()
-    found = list(find_files(f"{folder}/*/*", READERS, passed_over)) + list(
-        find_files(f"{folder}/*", READERS, passed_over)
-    )
+    found = list(find_files("docs/*/*", READERS, passed_over)) + list(find_files("docs/*", READERS, passed_over))
     names = [file.document_id for file in found if isinstance(file, FoundFile)]
     assert names == ["docs/sub/c.rst", "docs/sub/d.html", "docs/a.txt", "docs/b.md", "docs/z.jsonl"]
     assert set(passed_over) == {"hidden", "symbolic links", "folders"}
@@ -236,7 +259,7 @@ def test_files_of_other_kinds_in_a_folder_are_counted_in_the_log(
     with caplog.at_level(logging.INFO, logger="semsearch"):
         documents(folder)
     assert caplog.messages == [
-        f"{folder}: passed over 6 that are not read: .pdf 2, .png 1, hidden 1, no suffix 1, symbolic links 1"
+        "docs: passed over 6 that are not read: .pdf 2, .png 1, hidden 1, no suffix 1, symbolic links 1"
     ]
 
 
@@ -259,6 +282,7 @@ def test_links_pipes_and_sockets_in_a_folder_are_never_opened(
     monkeypatch.chdir(folder)  # a socket's path is short
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("socket.txt")
+        monkeypatch.chdir(tmp_path)
         assert ids(folder) == expected
 
 
@@ -271,7 +295,7 @@ def test_a_named_pipe_is_a_failure(tmp_path: Path) -> None:
 def test_a_folder_that_looks_like_a_file_is_read_as_a_folder(tmp_path: Path) -> None:
     (tmp_path / "a.txt").mkdir()
     (tmp_path / "a.txt" / "b.txt").write_text("text")
-    assert ids(tmp_path) == [f"{tmp_path.name}/a.txt/b.txt"]
+    assert ids(tmp_path) == ["a.txt/b.txt"]
 
 
 def test_a_file_that_cannot_be_opened_is_a_failure_and_the_rest_goes_on(
