@@ -25,3 +25,7 @@ def __getattr__(name: str) -> object:
     if name == "errors":
         return import_module("semsearch.errors")
     return getattr(import_module(_HOMES.get(name, "semsearch.types")), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

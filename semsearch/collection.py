@@ -149,6 +149,9 @@ class Collection:
         """Give back connections and the write lock, once a running write is done; nothing else works afterwards."""
         self._store.close()
 
+    def __repr__(self) -> str:
+        return f"<semsearch.Collection {str(self._store.root)!r}>"
+
     def __enter__(self) -> "Collection":
         return self
 
@@ -353,7 +356,7 @@ class Collection:
         if token_budget < 1:
             raise InvalidRequestError(f"token_budget is {token_budget}; a context needs at least 1 token")
         if count_tokens is None and self._store.spec.model is None:
-            raise InvalidRequestError("this collection has no model to count tokens with: pass count_tokens")
+            raise InvalidRequestError("this collection has no model to count tokens with: in Python, pass count_tokens")
         hits = self.search(query, vector=vector, k=k, filter=filter).hits
         return build_context(hits, token_budget, count_tokens or self._count_tokens)
 
@@ -368,10 +371,12 @@ class Collection:
 
     def _query_vector(self, query: str | None, vector: npt.ArrayLike | None) -> Vectors:
         """(1, dim), normalised."""
-        if (query is None) == (vector is None):
-            raise InvalidRequestError("say what to search for: either a query, or a vector")
+        if query is not None and vector is not None:
+            raise InvalidRequestError("a query and a vector are both given: say one of them")
         if vector is not None:
             return as_vector(vector, self._store.spec.dim)
+        if query is None:
+            raise InvalidRequestError("say what to search for: a query, or a vector")
         text, _ = storable(str(query))
         if not text.strip():
             raise EmptyQueryError("the query is empty: say in words what to find")

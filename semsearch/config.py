@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"  # of a collection
@@ -30,11 +30,17 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _is_a_path(text: str) -> str:
+    if text == "-":
+        raise ValueError("a recipe cannot read standard input")
+    return text
+
+
 class FilesSource(_Strict):
     """Files and folders; relative paths start at the recipe's folder."""
 
     type: Literal["files"]
-    paths: Annotated[list[str], Field(min_length=1)]
+    paths: Annotated[list[Annotated[str, AfterValidator(_is_a_path)]], Field(min_length=1)]
 
 
 class PythonDocsSource(_Strict):

@@ -135,7 +135,9 @@ class CorruptStoreError(StoreError):
     """A file of the collection is damaged, or is not what its name says."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path} is damaged: {reason}; nothing was changed: restore it from a backup")
+        super().__init__(
+            f"{path} is damaged: {reason}; nothing was changed: restore it from a backup, or drop it and add again"
+        )
         self.path, self.reason = path, reason
 
 

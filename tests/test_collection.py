@@ -174,8 +174,8 @@ def test_the_profile_says_what_was_done(collection: Collection) -> None:
     [
         ({"query": ""}, EmptyQueryError, "empty"),
         ({"query": " \n"}, EmptyQueryError, "empty"),
-        ({}, InvalidRequestError, "either a query, or a vector"),
-        ({"query": "x", "vector": [1.0]}, InvalidRequestError, "either a query, or a vector"),
+        ({}, InvalidRequestError, "say what to search for"),
+        ({"query": "x", "vector": [1.0]}, InvalidRequestError, "both given"),
         ({"query": "x", "k": 0}, InvalidRequestError, "k is 0"),
         ({"query": "x", "k": 2.5}, InvalidRequestError, "k is 2.5"),
         ({"query": "x", "k": True}, InvalidRequestError, "k is True"),

@@ -24,6 +24,7 @@ def test_opening_a_collection_needs_no_model_code() -> None:
 
 def test_what_is_exported_is_there_and_sorted() -> None:
     assert semsearch.__all__ == sorted(semsearch.__all__)
+    assert set(semsearch.__all__) <= set(dir(semsearch))
     for name in semsearch.__all__:
         assert getattr(semsearch, name) is not None
 

@@ -124,8 +124,9 @@ def test_compacting_twice_changes_nothing_the_second_time(collection: Collection
 def test_a_collection_that_never_grew_is_not_sealed_by_compact(tmp_path: Path, vectors: Vectors) -> None:
     with Collection.create(tmp_path / "small", dim=DIM) as small:
         small.add(document(number, vectors) for number in range(50))
+        small.remove(["3"])
         small.compact()
-        assert small.info().tail == 50
+        assert (small.info().tail, small.info().tombstones) == (49, 0)
         assert not (tmp_path / "small" / "vectors").exists()
 
 

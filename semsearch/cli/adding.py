@@ -144,9 +144,21 @@ def _added(
         failures, first = _until_document(documents)
         if first is None:
             return AddReport(failed=_nothing_to_add(target, failures))
-        collection, documents = target.create(), chain(failures, [first], documents)
+        return _added_to_new(target, chain(failures, [first], documents), count, shown=shown)
     with collection, _progress_bar(count() if shown else None, shown=shown) as progress:
         return collection.add(documents, progress=progress)
+
+
+def _added_to_new(
+    target: _Target, documents: "Iterator[Document | Failure]", count: Callable[[], int | None], *, shown: bool
+) -> "AddReport":
+    """Create the collection and add to it; if nothing could be stored, it goes again."""
+    with target.create() as collection, _progress_bar(count() if shown else None, shown=shown) as progress:
+        report = collection.add(documents, progress=progress)
+    if not report.added:
+        collection.drop(target.shelf.path(target.name))
+        print_note(f"deleted the collection {target.name} again: no document could be stored")
+    return report
 
 
 def _until_document(documents: "Iterator[Document | Failure]") -> "tuple[list[Failure], Document | None]":

@@ -51,7 +51,9 @@ def print_note(text: str) -> None:
 def print_failures(report: AddReport) -> None:
     """The first failures on stderr, each as "where: reason", and how many more there are."""
     for failure in report.failed[:_FAILURES_SHOWN]:
-        print_note(f"{failure.where}: {failure.reason}")
+        named = failure.document_id is None or failure.document_id in failure.where
+        where = failure.where if named else f"{failure.where} (id {failure.document_id!r})"
+        print_note(f"{where}: {failure.reason}")
     more = len(report.failed) - _FAILURES_SHOWN
     if more > 0:
         print_note(f"{counted(more, 'more failure')}; --json lists all of them")

@@ -137,4 +137,5 @@ def _list_collections(shelf: Shelf, *, as_json: bool) -> None:
     elif names:
         print_text("\n".join(names))
     else:
-        print_note(f"there are no collections in {indexes}")
+        what = "there are no collections in" if indexes.is_dir() else "there is no folder"
+        print_note(f"{what} {indexes.absolute()}")

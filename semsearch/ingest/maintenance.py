@@ -70,7 +70,7 @@ def maintain(store: DocumentStore, *, damaged: bool = False, everything: bool = 
         if build:
             logger.info("building an index over %d vectors", live)
             change.build_index()
-        if not change.is_worth_a_commit:
+        if not change.is_worth_a_commit(everything=everything):
             return False
         _commit(store, change)
     return True
@@ -143,9 +143,8 @@ class _Change:
         files.sweep(self.store.root, FOLDERS, {file.name for file in self.manifest})
         self.segments = read_segments(self.store.root, self.manifest, self.deleted)
 
-    @property
-    def is_worth_a_commit(self) -> bool:
-        return bool(self.removed or self.added) or len(self.forgettable()) > TOMBSTONES_KEPT
+    def is_worth_a_commit(self, *, everything: bool) -> bool:
+        return bool(self.removed or self.added) or len(self.forgettable()) > (0 if everything else TOMBSTONES_KEPT)
 
     def coverage(self) -> tuple[int, int]:
         """Rows in the index, and how many of them are deleted."""

@@ -180,7 +180,10 @@ def take_lock(lock: files.FileLock, root: Path) -> None:
 def check_free(root: Path) -> None:
     """Raise CollectionExistsError if a collection cannot be created there."""
     if root.exists() and not (root.is_dir() and all(_is_leftover(path) for path in root.iterdir())):
-        raise CollectionExistsError(f"{root} exists already: open it, drop it, or choose another name")
+        remedy = "open it, drop it, or choose another name"
+        if not (root / DATABASE).exists():
+            remedy = "it is no collection and not empty: choose another name, or empty it"
+        raise CollectionExistsError(f"{root} exists already: {remedy}")
 
 
 def _is_leftover(path: Path) -> bool:

@@ -389,3 +389,15 @@ def test_vectors_survive_the_round_through_json_lines(cli: Cli, write: Write) ->
     [hit] = run.json()["hits"]
     assert hit["document_id"] == "17"
     assert hit["score"] == pytest.approx(1, abs=1e-3)
+
+
+def test_a_new_collection_that_nothing_could_be_stored_in_goes_again(cli: Cli, folder: Path, write: Write) -> None:
+    run = cli("add", "own", write("a.txt", "a text without a vector"), "--dim", "3")
+    assert run.code == 2
+    assert "deleted the collection own again" in run.err
+    assert not (folder / "indexes/own").exists()
+
+
+def test_a_failure_behind_the_reader_names_the_document(cli: Cli, write: Write) -> None:
+    run = cli("add", "own", write("a.jsonl", '{"id": "zero", "text": "t", "vector": [0, 0]}\n'), "--dim", "2")
+    assert "a.jsonl (id 'zero'): " in run.err

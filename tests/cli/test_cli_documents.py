@@ -40,9 +40,11 @@ def test_list_without_a_collection_names_the_collections(cli: Cli, folder: Path,
     assert cli("list", "--json").json() == {"collections": ["animals", "pets"]}
 
 
-def test_list_where_there_is_no_collection_says_so_and_is_no_failure(cli: Cli) -> None:
+def test_list_where_there_is_no_collection_says_so_and_is_no_failure(cli: Cli, folder: Path) -> None:
     run = cli("list")
-    assert (run.code, run.out, run.err) == (0, "", "semsearch: there are no collections in indexes\n")
+    assert (run.code, run.out, run.err) == (0, "", f"semsearch: there is no folder {folder}/indexes\n")
+    (folder / "indexes").mkdir()
+    assert cli("list").err == f"semsearch: there are no collections in {folder}/indexes\n"
     assert cli("list", "--json").json() == {"collections": []}
 
 

@@ -51,6 +51,7 @@ def test_what_cannot_be_counted_without_reading_has_no_count(base: Path) -> None
         ("sources = ", "is not TOML: "),
         ("", "cannot be used: sources is missing"),
         ("sources = []", "sources = [] is wrong: List should have at least 1 item"),
+        ('[[sources]]\ntype = "files"\npaths = ["-"]', "a recipe cannot read standard input"),
         ('[[sources]]\ntype = "web"', "'web' found using 'type' does not match any of the expected tags: 'files', "),
         ("[[sources]]\npaths = ['a']", "sources.0 = {'paths': ['a']} is wrong: Unable to extract tag"),
         ('colour = "red"\n' + FILES, "colour = 'red' is not understood; the keys here are: name, model, sources"),
