@@ -109,7 +109,6 @@ def test_a_file_of_blank_lines_is_a_failure() -> None:
         (b'{"id": "a", "text": "t", "n": -Infinity}', "has -Infinity, which is not a number in JSON"),
         (b'{"id": "a", "text": "t", "n": 1e999}', "has 1e999, which is not a number in JSON"),
         (b'{"id": "a", "text": "caf\xe9"}', "is not UTF-8 at its byte 24"),
-        (b"[" * 9_000, "is nested too deeply"),
         (b'{"id": "a", "text": "t", "n": ' + b"9" * 5_000 + b"}", "has a number that cannot be read"),
     ],
 )
@@ -136,6 +135,10 @@ def test_a_line_is_read_up_to_the_limit_and_refused_above_it(newline: bytes) -> 
         "is longer than max_document_bytes (100); split it or raise the setting"
     )
     assert isinstance(read(too_long, 100)[0], Failure)
+
+
+def test_a_line_that_is_nested_too_deeply_for_python_is_a_failure() -> None:
+    assert failure(b"[" * 500_000, 1_000_000).reason.startswith("is nested too deeply")
 
 
 def test_an_enormous_line_is_skipped_without_being_held_in_memory(tmp_path: Path) -> None:

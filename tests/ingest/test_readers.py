@@ -239,7 +239,7 @@ def test_a_path_below_a_file_is_missing(folder: Path) -> None:
 
 def test_a_path_that_cannot_be_looked_up_is_a_failure(tmp_path: Path) -> None:
     assert failure(tmp_path / ("x" * 300)).reason.startswith("cannot be looked up: File name too long")
-    assert failure(f"{tmp_path}/a\0b.txt").reason.startswith("cannot be looked up: embedded null byte")
+    assert failure(f"{tmp_path}/a\0b.txt").reason.startswith("cannot be looked up: ")
 
 
 @pytest.mark.parametrize("name", ["report.pdf", "README"])
