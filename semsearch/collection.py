@@ -32,6 +32,7 @@ from semsearch.store.documents import DATABASE, LOCK, PARTS, DocumentStore, chec
 from semsearch.store.filters import parse_filter
 from semsearch.store.records import CollectionSpec
 from semsearch.types import (
+    TARGET_RECALL,
     AddReport,
     CollectionInfo,
     Context,
@@ -74,7 +75,7 @@ class Collection:
         *,
         model: str | Embedder | None = None,
         dim: int | None = None,
-        target_recall: float = 0.95,
+        target_recall: float = TARGET_RECALL,
         device: str = "auto",
     ) -> "Collection":
         """Make an empty collection.

@@ -16,6 +16,9 @@ Metadata: TypeAlias = dict[str, Any]  # a JSON object
 Filter: TypeAlias = Mapping[str, Any]  # {"year": {"$gte": 2020}}, see docs/filters.md
 
 
+TARGET_RECALL = 0.95  # what a search aims at where nothing is said
+
+
 class SearchMode(StrEnum):
     """How a query is matched."""
 

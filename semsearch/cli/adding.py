@@ -104,7 +104,9 @@ class _Target:
 
     def create(self) -> "Collection":
         """Create it, and say so."""
-        target = 0.95 if self.target_recall is None else self.target_recall
+        from semsearch.types import TARGET_RECALL
+
+        target = TARGET_RECALL if self.target_recall is None else self.target_recall
         collection = self.shelf.create(self.name, model=self.model, dim=self.dim, target_recall=target)
         print_note(f"created the collection {self.name}")
         return collection

@@ -9,7 +9,7 @@ from semsearch.index.exact import ExactIndex
 from semsearch.index.ivf import IvfIndex
 from semsearch.index.segment import Segment
 from semsearch.index.vectors import check_request
-from semsearch.types import Ids, Vectors
+from semsearch.types import TARGET_RECALL, Ids, Vectors
 
 
 class CollectionIndex:
@@ -39,7 +39,7 @@ class CollectionIndex:
         return sum(map(len, self._exact))
 
     def search(
-        self, queries: Vectors, k: int, *, target_recall: float = 0.95, allowed_ids: Ids | None = None
+        self, queries: Vectors, k: int, *, target_recall: float = TARGET_RECALL, allowed_ids: Ids | None = None
     ) -> Neighbours:
         """As `VectorIndex.search`; a filtered search, and one with a target of 1.0, is exact, over the stored vectors.
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from semsearch.types import Ids, Scores, Vectors
+from semsearch.types import TARGET_RECALL, Ids, Scores, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class VectorIndex(Protocol):
         """Vectors that can be found."""
 
     def search(
-        self, queries: Vectors, k: int, *, target_recall: float = 0.95, allowed_ids: Ids | None = None
+        self, queries: Vectors, k: int, *, target_recall: float = TARGET_RECALL, allowed_ids: Ids | None = None
     ) -> Neighbours:
         """The k nearest of the stored vectors to each of `queries`, (q, dim), normalised.
 

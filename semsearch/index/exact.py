@@ -8,7 +8,7 @@ import numpy.typing as npt
 from semsearch.index.contract import Neighbours
 from semsearch.index.ids import positions_of
 from semsearch.index.vectors import FLOAT32_ERROR, ScoredIds, check_request, cosines, ranked
-from semsearch.types import Ids, StoredVectors, Vectors
+from semsearch.types import TARGET_RECALL, Ids, StoredVectors, Vectors
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 _BLOCK_SCORES = 32_000_000  # scores held at once (128 MB of float32)
@@ -57,7 +57,7 @@ class ExactIndex:
         return fewer
 
     def search(
-        self, queries: Vectors, k: int, *, target_recall: float = 0.95, allowed_ids: Ids | None = None
+        self, queries: Vectors, k: int, *, target_recall: float = TARGET_RECALL, allowed_ids: Ids | None = None
     ) -> Neighbours:
         """As `VectorIndex.search`; knn_recall is 1 for any target."""
         check_request(queries, k, self._vectors.shape[1], target_recall)

@@ -19,11 +19,10 @@ from semsearch.index.ids import Write, positions_of, read_ids
 from semsearch.index.segment import StoredRows
 from semsearch.index.sizing import nlist_for
 from semsearch.index.tuning import nprobe_for
-from semsearch.index.vectors import FLOAT32_ERROR, check_request, cosines, ranked
-from semsearch.types import Curve, Ids, Scores, StoredVectors, Vectors
+from semsearch.index.vectors import check_request, cosines, ranked, with_near_ties
+from semsearch.types import TARGET_RECALL, Curve, Ids, Scores, StoredVectors, Vectors
 
 Mask = npt.NDArray[np.bool_]  # (n,), True: may be found
-_SPARE = 8  # candidates beyond k, among which near ties at the end of the list are seen
 
 
 class DamagedIndexError(RuntimeError):
@@ -102,7 +101,7 @@ class IvfIndex:
         return IvfIndex(self._index, self.ids, self._rows, self.curve, alive)
 
     def search(
-        self, queries: Vectors, k: int, *, target_recall: float = 0.95, allowed_ids: Ids | None = None
+        self, queries: Vectors, k: int, *, target_recall: float = TARGET_RECALL, allowed_ids: Ids | None = None
     ) -> Neighbours:
         """As `VectorIndex.search`: unfiltered at the measured nprobe, filtered over all lists.
 
@@ -145,14 +144,7 @@ class IvfIndex:
 
     def _candidates(self, queries: Vectors, k: int, nprobe: int, mask: Mask | None) -> list[Ids]:
         """Ordinals for each query: the k best, and all that are about as near as the last of them."""
-        depth = k
-        while True:  # FAISS's float32 order and the rounded one differ among near ties
-            depth = min(depth + _SPARE, len(self.ids))
-            scores, rows = self.nearest(queries, depth, nprobe, mask)
-            settled = (rows[:, -1] < 0) | (scores[:, -1] < scores[:, k - 1] - FLOAT32_ERROR)
-            if depth == len(self.ids) or settled.all():
-                return [near[near >= 0] for near in rows]
-            depth *= 4
+        return with_near_ties(lambda depth: self.nearest(queries, depth, nprobe, mask), k, len(self.ids))
 
     def _mask(self, allowed_ids: Ids | None) -> Mask | None:
         if allowed_ids is None:

@@ -15,11 +15,10 @@ import numpy.typing as npt
 from semsearch.index.contract import Neighbours
 from semsearch.index.faiss_library import load_faiss
 from semsearch.index.ids import Write, positions_of, read_ids
-from semsearch.index.vectors import FLOAT32_ERROR, check_request, cosines, ranked
-from semsearch.types import Ids, StoredVectors, Vectors
+from semsearch.index.vectors import check_request, cosines, ranked, with_near_ties
+from semsearch.types import TARGET_RECALL, Ids, StoredVectors, Vectors
 
 _BLOCK = 8_192
-_SPARE = 8  # candidates beyond k, among which near ties at the end of the list are seen
 # Below this share of its rows, reading them one by one is faster than asking a bitmap about every row.
 _GATHER_SHARE = 1 / 500
 
@@ -64,7 +63,7 @@ class Segment:
             yield self.ids[start : start + _BLOCK][alive], self._rows[start : start + _BLOCK][alive]
 
     def search(
-        self, queries: Vectors, k: int, *, target_recall: float = 0.95, allowed_ids: Ids | None = None
+        self, queries: Vectors, k: int, *, target_recall: float = TARGET_RECALL, allowed_ids: Ids | None = None
     ) -> Neighbours:
         """As `VectorIndex.search`; knn_recall is 1 for any target."""
         check_request(queries, k, self._index.d, target_recall)
@@ -94,13 +93,7 @@ class Segment:
         faiss = load_faiss()
         bits = None if findable == len(mask) else np.packbits(mask, bitorder="little")
         parameters = None if bits is None else faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))
-        depth = k
-        while True:  # FAISS's float32 order and the rounded one differ among near ties
-            depth = min(depth + _SPARE, findable)
-            scores, found = self._index.search(queries, depth, params=parameters)
-            if depth == findable or (scores[:, -1] < scores[:, k - 1] - FLOAT32_ERROR).all():
-                return list(found)
-            depth *= 4
+        return with_near_ties(lambda depth: self._index.search(queries, depth, params=parameters), k, findable)
 
     def at(self, ids: Ids) -> tuple[Ids, StoredVectors]:
         """Those of the ids that are here, masked or not, ascending (n,), and their rows (n, dim)."""

@@ -1,5 +1,6 @@
 """The gate that every vector passes, and the one way in which scores are computed and ranked."""
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
@@ -11,6 +12,7 @@ from semsearch.types import Ids, Scores, StoredVectors, Vectors
 SCORE_DECIMALS = 6
 # float32 dot products of unit vectors differ by up to about 2e-6 between kernels and shapes
 FLOAT32_ERROR = 5e-6
+_SPARE = 8  # candidates beyond k, among which near ties at the end of the list are seen
 
 ScoredIds: TypeAlias = tuple[Scores, Ids]
 
@@ -69,6 +71,27 @@ def ranked(scores: Scores, ids: Ids, k: int) -> ScoredIds:
     """The k best of one query's candidates, sorted by (-score, id)."""
     order = np.lexsort((ids, -scores))[:k]
     return scores[order], ids[order]
+
+
+def with_near_ties(search: Callable[[int], tuple[Scores, Ids]], k: int, most: int) -> list[Ids]:
+    """For each query the k best candidates of `search(depth)`, and all that are about as near as the last of them.
+
+    FAISS's float32 order and the rounded one differ among near ties, so that the search goes deeper until the end of
+    its list is clearly farther than the k-th.
+
+    Args:
+        search: gives scores and numbers (q, depth), descending, -1 where there are no more.
+        k: candidates needed, at most `most`.
+        most: the depth at which nothing is left.
+    """
+    depth = k
+    while True:
+        depth = min(depth + _SPARE, most)
+        scores, found = search(depth)
+        settled = (found[:, -1] < 0) | (scores[:, -1] < scores[:, k - 1] - FLOAT32_ERROR)
+        if depth == most or settled.all():
+            return [near[near >= 0] for near in found]
+        depth *= 4
 
 
 def check_request(queries: Vectors, k: int, dim: int, target_recall: float) -> None:

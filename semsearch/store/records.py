@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from semsearch.types import Chunk, Document, Metadata, Span, StoredVectors
+from semsearch.types import TARGET_RECALL, Chunk, Document, Metadata, Span, StoredVectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class CollectionSpec:
     precision: str | None = None
     max_tokens: int | None = None
     created: str = ""
-    target_recall: float = 0.95
+    target_recall: float = TARGET_RECALL
 
 
 @dataclass(frozen=True, slots=True)
