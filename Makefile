@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export SEMSEARCH_INDEXES ?= indexes
 
-.PHONY: help install demo test test-slow check bench clean
+.PHONY: help install demo test test-slow check bench benchmark-peers clean
 
 help:       ## print this
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -37,7 +37,18 @@ check: install  ## format, lint, types
 bench: install  ## every benchmark whose data is here; results as JSON in benchmarks/results
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/retrieval_quality.py
-	$(BIN)/python benchmarks/index_recall.py
+	$(BIN)/python benchmarks/metadata.py
+	$(BIN)/python benchmarks/knob.py
+	$(BIN)/python benchmarks/filters.py
+	$(BIN)/python benchmarks/concurrency.py
+	$(BIN)/python benchmarks/scale.py
+
+benchmark-peers:  ## semsearch beside its peers, an hour or two; tables and a picture into docs
+	$(PYTHON) -m venv .venv/peers
+	.venv/peers/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	.venv/peers/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[cpu,plot]' --group peers
+	.venv/peers/bin/python benchmarks/peers.py
+	.venv/peers/bin/python benchmarks/peers_report.py
 
 clean:      ## remove what was built, but no collection
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

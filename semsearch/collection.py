@@ -8,27 +8,24 @@ from types import TracebackType
 
 import numpy.typing as npt
 
-from semsearch import files
 from semsearch.config import DEFAULT_MODEL
 from semsearch.embedders.pinned import PinnedEmbedder, load_embedder
 from semsearch.embedders.protocol import Embedder
-from semsearch.errors import (
-    CollectionNotFoundError,
-    EmbedderMismatchError,
-    EmptyQueryError,
-    InvalidRequestError,
-)
-from semsearch.index.vectors import as_vector, as_vectors, check_target
-from semsearch.ingest.gate import distinct_ids, is_storable, storable
+from semsearch.errors import EmbedderMismatchError, InvalidRequestError
+from semsearch.index.device import Device, choose_device
+from semsearch.index.sizing import check_codec
+from semsearch.index.vectors import check_target
+from semsearch.ingest.gate import distinct_ids, is_storable
 from semsearch.ingest.maintenance import maintain, tune
 from semsearch.ingest.pipeline import add_documents, try_maintenance
+from semsearch.ingest.queries import query_vector, tuning_vectors
 from semsearch.search.context import build_context
 from semsearch.search.description import describe
 from semsearch.search.profile import Stopwatch
-from semsearch.search.semantic import search_semantic
+from semsearch.search.semantic import check_mode, search_semantic
 from semsearch.search.snapshot import SnapshotCache
 from semsearch.store.cursors import from_cursor, to_cursor
-from semsearch.store.documents import DATABASE, LOCK, PARTS, DocumentStore, check_free, take_lock
+from semsearch.store.documents import DATABASE, DocumentStore, check_free, remove_collection
 from semsearch.store.filters import parse_filter
 from semsearch.store.records import CollectionSpec
 from semsearch.types import (
@@ -43,14 +40,11 @@ from semsearch.types import (
     Page,
     ProgressCallback,
     RemoveReport,
-    SearchMode,
     SearchResult,
-    Vectors,
 )
 
 MAX_DIM = 65_536
 MAX_PAGE_SIZE = 10_000
-MIN_QUERIES = 10  # to tune with
 
 
 class Collection:
@@ -60,11 +54,11 @@ class Collection:
     kept until `close`), and any number may read meanwhile. Usable as a context manager.
     """
 
-    def __init__(self, store: DocumentStore, embedder: PinnedEmbedder) -> None:
+    def __init__(self, store: DocumentStore, embedder: PinnedEmbedder, device: Device | None = None) -> None:
         """Use `create` or `open` instead."""
-        self._store, self._embedder = store, embedder
-        self._snapshots = SnapshotCache(store)
-        self._adding = threading.RLock()  # one add, and one index built, at a time; an add's `progress` may add, too
+        self._store, self._embedder, self._device = store, embedder, device
+        self._snapshots = SnapshotCache(store, device)
+        self._adding = threading.RLock()  # one add at a time, whose `progress` may add, too
 
     # --- from nothing to an object, and back
 
@@ -76,7 +70,9 @@ class Collection:
         model: str | Embedder | None = None,
         dim: int | None = None,
         target_recall: float = TARGET_RECALL,
+        codec: str | None = None,
         device: str = "auto",
+        search_device: str = "cpu",
     ) -> "Collection":
         """Make an empty collection.
 
@@ -85,10 +81,13 @@ class Collection:
             model: a sentence-transformers name or folder, or an Embedder; all-MiniLM-L6-v2 if nothing is said.
             dim: instead of a model: the length of the vectors that documents and queries will bring.
             target_recall: what searches aim at that say nothing else, above 0, up to 1.
+            codec: how its index holds vectors, `compact`, `sq8` or `float16`; chosen by size if nothing is said.
             device: where the model runs: auto, cpu, cuda or mps.
+            search_device: where vectors are searched and indexes built: cpu, cuda or auto.
 
         Raises:
             CollectionExistsError: something is there already.
+            ConfigError: the search device is not there.
             InvalidRequestError: both a model and a dim, an empty model, a dim that is not 1 to 65,536, or a target
                 outside (0, 1].
             ModelError, MissingDependencyError: the model cannot be had.
@@ -98,35 +97,39 @@ class Collection:
         if dim is not None and (type(dim) is not int or not 1 <= dim <= MAX_DIM):
             raise InvalidRequestError(f"dim is {dim!r}; vectors have 1 to {MAX_DIM:,} numbers")
         check_target(target_recall)
+        searching = choose_device(search_device)
         check_free(Path(path))
         if dim is None:
             model = load_embedder(DEFAULT_MODEL if model is None else model, device)
             spec = CollectionSpec(model.dim, model.name, model.fingerprint, "float32", model.max_tokens)
         else:
             spec = CollectionSpec(dim)
-        store = DocumentStore.create(Path(path), replace(spec, target_recall=target_recall))
-        return cls(store, PinnedEmbedder(store.root, spec.fingerprint, model, device))
+        store = DocumentStore.create(Path(path), replace(spec, target_recall=target_recall, codec=check_codec(codec)))
+        return cls(store, PinnedEmbedder(store.root, spec.fingerprint, model, device), searching)
 
     @classmethod
-    def open(cls, path: str | Path, *, model: str | Embedder | None = None, device: str = "auto") -> "Collection":
+    def open(
+        cls, path: str | Path, *, model: str | Embedder | None = None, device: str = "auto", search_device: str = "cpu"
+    ) -> "Collection":
         """Open what is there; the model is loaded when a text first has to be embedded.
 
         Args:
             path: the collection's directory.
             model: where to find the collection's model, if not under the name that it was created with.
             device: where the model runs: auto, cpu, cuda or mps.
+            search_device: where vectors are searched and indexes built: cpu, cuda or auto.
 
         Raises:
             CollectionNotFoundError, CorruptStoreError, FormatVersionError
+            ConfigError: the search device is not there.
             EmbedderMismatchError: `model` is an Embedder and not the one that made the vectors.
         """
+        searching = choose_device(search_device)
         store = DocumentStore.open(Path(path))
         if model is not None and store.spec.model is None:
             raise EmbedderMismatchError(f"{path} has no model: its documents and queries bring their own vectors")
-        return cls(
-            store,
-            PinnedEmbedder(store.root, store.spec.fingerprint, store.spec.model if model is None else model, device),
-        )
+        name = store.spec.model if model is None else model
+        return cls(store, PinnedEmbedder(store.root, store.spec.fingerprint, name, device), searching)
 
     @staticmethod
     def drop(path: str | Path) -> list[Path]:
@@ -136,15 +139,7 @@ class Collection:
             CollectionNotFoundError: there is none.
             CollectionLockedError: another process is writing to it.
         """
-        root = Path(path)
-        if not (root / DATABASE).is_file():
-            raise CollectionNotFoundError(root)
-        lock = files.FileLock(root / LOCK)
-        take_lock(lock, root)
-        try:
-            return files.remove_tree(root, PARTS)
-        finally:
-            lock.release()
+        return remove_collection(Path(path))
 
     def close(self) -> None:
         """Give back connections and the write lock, once a running write is done; nothing else works afterwards."""
@@ -163,7 +158,13 @@ class Collection:
 
     # --- writing
 
-    def add(self, documents: Iterable[Document | Failure], *, progress: ProgressCallback | None = None) -> AddReport:
+    def add(
+        self,
+        documents: Iterable[Document | Failure],
+        *,
+        progress: ProgressCallback | None = None,
+        maintain: bool = True,
+    ) -> AddReport:
         """Insert or replace documents by id, durably; unchanged ones are skipped without embedding them.
 
         Every document is stored as a whole or not at all, and one that is refused is in the report's `failed`, and
@@ -173,6 +174,7 @@ class Collection:
         Args:
             documents: read once, in batches; what a reader failed at (`Failure`) is passed on into the report.
             progress: called after each commit, with what is durable by then.
+            maintain: bring the index up to date before this returns; else call `maintain` soon.
 
         Raises:
             InvalidRequestError: `documents` cannot be iterated over.
@@ -183,7 +185,7 @@ class Collection:
         embedder = None if self._store.spec.model is None else self._embedder.get
         with self._adding:
             report = add_documents(self._store, embedder, documents, progress)
-            return replace(report, maintenance=self._maintained())
+        return replace(report, maintenance=self.maintain()) if maintain else report
 
     def remove(self, ids: Iterable[str] | None = None, *, filter: Filter | None = None) -> RemoveReport:
         """Remove documents by id, or all that a filter matches; durable when it returns.
@@ -203,12 +205,23 @@ class Collection:
                 report = RemoveReport(len(removed), tuple(id for id in wanted if id not in removed))
             else:
                 report = RemoveReport(writer.remove_matching(filter))
-        if report.removed and self._adding.acquire(blocking=False):  # who adds or compacts meanwhile maintains as well
+        if report.removed and self._store.changing.acquire(blocking=False):  # whoever holds it maintains as well
             try:
-                self._maintained()
+                self.maintain()
             finally:
-                self._adding.release()
+                self._store.changing.release()
         return report
+
+    def maintain(self) -> str | None:
+        """Bring index and files up to date, as far as sizes and measured recall ask for it.
+
+        Returns:
+            Why that has to wait, `None` if nothing does; documents are stored and found all the same.
+
+        Raises:
+            CollectionLockedError, CorruptStoreError
+        """
+        return try_maintenance(lambda: self._maintain(everything=False))
 
     def compact(self) -> None:
         """Give back the space of what was deleted, join small segments, and put all of a large collection in its index.
@@ -218,9 +231,8 @@ class Collection:
         Raises:
             CollectionLockedError, StoreFullError
         """
-        with self._adding:
-            maintain(self._store, damaged=self._snapshots.status().degraded is not None, everything=True)
-            self._store.release_space()
+        self._maintain(everything=True)
+        self._store.release_space()
 
     def tune(self, queries: Sequence[str] | None = None, *, vectors: npt.ArrayLike | None = None) -> Curve:
         """Measure the index against exact search anew, and have searches go by what was found.
@@ -237,18 +249,29 @@ class Collection:
             InvalidRequestError: there is no index, both or fewer than 10 queries are given, or one is empty.
             InvalidVectorError, EmbedderMismatchError, CollectionLockedError
         """
-        if queries is not None and vectors is not None:
-            raise InvalidRequestError("queries are either texts, or vectors")
-        if queries is not None:
-            texts = [storable(str(query))[0] for query in queries]
-            if not all(text.strip() for text in texts):
-                raise EmptyQueryError("a query is empty: leave it out")
-            vectors = self._embedder.get().embed_queries(texts)
-        rows = None if vectors is None else as_vectors(vectors, self._store.spec.dim)
-        if rows is not None and len(rows) < MIN_QUERIES:
-            raise InvalidRequestError(f"there are {len(rows)} queries; measuring needs at least {MIN_QUERIES}")
-        with self._adding:
-            return tune(self._store, rows)
+        return tune(self._store, tuning_vectors(queries, vectors, self._store.spec.dim, self._embedder.get))
+
+    def index_key(self, key: str, *, progress: Callable[[int], None] | None = None) -> bool:
+        """Index a metadata key, which makes filters on it fast, and keep it indexed; False if it was already.
+
+        It is durable when this returns; searches go on meanwhile, writes wait. Interrupted, it leaves no index.
+
+        Args:
+            key: as filters have it; a dot descends into nested objects.
+            progress: called with the number of documents that are in the index so far.
+
+        Raises:
+            InvalidRequestError: no filter can have this key.
+            ConflictError: 16 keys are indexed already.
+            CollectionLockedError, StoreFullError
+        """
+        with self._store.write() as writer:
+            return writer.index_key(key, progress)
+
+    def drop_key_index(self, key: str) -> bool:
+        """Remove the index over a metadata key, without which filters find the same; False if there was none."""
+        with self._store.write() as writer:
+            return writer.drop_key_index(key)
 
     # --- reading
 
@@ -310,7 +333,7 @@ class Collection:
         Raises:
             EmptyQueryError, InvalidRequestError, InvalidFilterError, InvalidVectorError, EmbedderMismatchError
         """
-        chosen = _mode(mode)
+        chosen = check_mode(mode)
         if isinstance(k, bool) or not hasattr(k, "__index__") or k < 1:
             raise InvalidRequestError(f"k is {k!r}; ask for a whole number of hits, at least 1")
         target = self._store.spec.target_recall if target_recall is None else target_recall
@@ -319,15 +342,10 @@ class Collection:
             parse_filter(filter)
         watch = Stopwatch()
         with watch.stage("embed"):
-            queries = self._query_vector(query, vector)
+            queries = query_vector(query, vector, self._store.spec.dim, self._embedder.get)
         with self._snapshots.current() as snapshot:
             hits, profile = search_semantic(
-                snapshot,
-                queries,
-                k,
-                filter=filter,
-                target_recall=1.0 if exact else target,
-                watch=watch,
+                snapshot, queries, k, filter=filter, target_recall=1.0 if exact else target, watch=watch
             )
         return SearchResult(query, chosen, hits, profile)
 
@@ -366,22 +384,9 @@ class Collection:
         device = None if self._store.spec.model is None else self._embedder.device
         return describe(self._store, self._snapshots, device)
 
-    def _maintained(self) -> str | None:
-        """Bring the index and the files up to date, or tell why that has to wait."""
-        return try_maintenance(lambda: maintain(self._store, damaged=self._snapshots.status().degraded is not None))
-
-    def _query_vector(self, query: str | None, vector: npt.ArrayLike | None) -> Vectors:
-        """(1, dim), normalised."""
-        if query is not None and vector is not None:
-            raise InvalidRequestError("a query and a vector are both given: say one of them")
-        if vector is not None:
-            return as_vector(vector, self._store.spec.dim)
-        if query is None:
-            raise InvalidRequestError("say what to search for: a query, or a vector")
-        text, _ = storable(str(query))
-        if not text.strip():
-            raise EmptyQueryError("the query is empty: say in words what to find")
-        return as_vectors(self._embedder.get().embed_queries([text]), self._store.spec.dim)
+    def _maintain(self, *, everything: bool) -> None:
+        damaged = self._snapshots.status().degraded is not None
+        maintain(self._store, damaged=damaged, everything=everything, device=self._device)
 
     def _count_tokens(self, text: str) -> int:
         return self._embedder.get().count_tokens([text])[0]
@@ -390,11 +395,3 @@ class Collection:
 def list_collections(indexes: str | Path) -> list[str]:
     """Names of the collections in a folder, sorted; none if there is no such folder."""
     return sorted(path.parent.name for path in Path(indexes).glob(f"*/{DATABASE}"))
-
-
-def _mode(mode: str) -> SearchMode:
-    try:
-        return SearchMode(mode)
-    except ValueError as error:
-        known = ", ".join(SearchMode)
-        raise InvalidRequestError(f"mode is {mode!r}; it has to be one of: {known}") from error

@@ -23,6 +23,9 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto", description="where models run; auto takes cuda, then mps, then cpu"
     )
+    search_device: Literal["cpu", "cuda", "auto"] = Field(
+        "cpu", description="where vectors are searched and indexes built; auto takes cuda, then cpu"
+    )
     max_document_bytes: int = Field(10_000_000, ge=1, description="larger documents are refused when they are read")
 
 

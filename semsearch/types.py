@@ -93,6 +93,7 @@ class Profile:
 
     Attributes:
         path: `exact` or `ivf`: how the vectors were searched.
+        search_device: where they were: `cpu`, or `cuda`.
         scanned: vectors whose score was computed.
         nprobe: inverted lists visited, `None` on the exact path.
         matches: chunks that the filter allows, `None` without a filter.
@@ -100,6 +101,7 @@ class Profile:
     """
 
     path: str
+    search_device: str
     scanned: int
     nprobe: int | None
     matches: int | None
@@ -224,15 +226,25 @@ class ManifestFile:
 
 
 class OperatingPoint(NamedTuple):
-    """What an index finds at an nprobe: lower bounds of knn_recall, and milliseconds a query of a batch."""
+    """What an index finds, and at what cost.
+
+    Attributes:
+        nprobe: inverted lists visited.
+        candidates: rows taken from them and compared exactly, for each of the k hits (of at least 10).
+        recall_at_10, recall_at_100: lower bounds of knn_recall among that many neighbours.
+        milliseconds: of one core, a query.
+        share: of the rows, drawn at random, that could be found; 1 without a filter.
+    """
 
     nprobe: int
+    candidates: int
     recall_at_10: float
     recall_at_100: float
     milliseconds: float
+    share: float = 1.0
 
 
-Curve: TypeAlias = tuple[OperatingPoint, ...]  # by ascending nprobe, up to where all is found
+Curve: TypeAlias = tuple[OperatingPoint, ...]  # by share, descending, then by cost; no point is dearer and finds less
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,25 +252,59 @@ class IndexInfo:
     """The FAISS payload that serves approximate search.
 
     Attributes:
-        rows: vectors in it; rows added since are in the tail, which is scanned exactly.
+        rows: vectors in it, base and delta; rows added since are scanned exactly.
+        delta: those of them that are in the delta.
+        trained: rows that there were when its centroids were trained.
         nlist: number of inverted lists.
-        curve: what it finds at which nprobe, on the collection's own vectors and on the queries given to `tune`.
+        codec: how its lists hold the vectors: compact, sq8 or float16.
+        curve: what it finds at which cost, on the collection's own vectors and on the queries given to `tune`.
+        exact_milliseconds: what comparing with every stored vector takes, of one core.
         measured: when the curve was measured, ISO 8601.
         queries: how many queries were given to `tune`.
         bytes: size on disk.
     """
 
     rows: int
+    delta: int
+    trained: int
     nlist: int
+    codec: str
     curve: Curve
+    exact_milliseconds: float
     measured: str
     queries: int
     bytes: int
 
 
 @dataclass(frozen=True, slots=True)
+class SuggestedKey:
+    """A metadata key whose filters are slow for want of an index.
+
+    Attributes:
+        key: as filters have it.
+        searches: how many this process has made with such a filter, those answered from its memory not counted.
+        milliseconds: what resolving the filter took of each, in the mean.
+        command: what makes the index.
+    """
+
+    key: str
+    searches: int
+    milliseconds: float
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
 class CollectionInfo:
-    """What `info` tells; `degraded` says why searches are exact although there should be an index."""
+    """What `info` tells.
+
+    Attributes:
+        device: where the model runs.
+        degraded: why searches are exact on the CPU although there should be an index.
+        search_device: where sealed vectors are searched: `cpu`, or `cuda`.
+        search_device_degraded: why that, or the last building of an index, is not on the device that was asked for.
+        indexed_keys: those of the metadata that are.
+        suggested_keys: from the searches made with this `Collection`.
+    """
 
     name: str
     path: str
@@ -274,6 +320,10 @@ class CollectionInfo:
     target_recall: float
     index: IndexInfo | None
     degraded: str | None
+    search_device: str
+    search_device_degraded: str | None
+    indexed_keys: tuple[str, ...]
+    suggested_keys: tuple[SuggestedKey, ...]
     bytes: int
     format: int
     created: str

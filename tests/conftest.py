@@ -1,7 +1,13 @@
 """What all tests share."""
 
-import pytest
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
+from numbered import DIM, ROWS, cost_by_size, documents, make_small_large
+
+from semsearch import Collection
 from semsearch.embedders.sentence_transformer import SentenceTransformerEmbedder
 
 
@@ -9,3 +15,32 @@ from semsearch.embedders.sentence_transformer import SentenceTransformerEmbedder
 def embedder() -> SentenceTransformerEmbedder:
     """The real default model, loaded once."""
     return SentenceTransformerEmbedder("all-MiniLM-L6-v2")
+
+
+@pytest.fixture
+def costs_by_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    cost_by_size(monkeypatch)
+
+
+@pytest.fixture
+def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_small_large(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A collection of ROWS numbered documents, with an index, to be copied."""
+    path = tmp_path_factory.mktemp("built") / "c"
+    with pytest.MonkeyPatch.context() as patch:
+        make_small_large(patch)
+        with Collection.create(path, dim=DIM) as made:
+            made.add(documents(ROWS))
+    return path
+
+
+@pytest.fixture
+def indexed(built: Path, tmp_path: Path, small_is_large: None) -> Iterator[Collection]:
+    """A collection of ROWS numbered documents, all in the base of its index."""
+    shutil.copytree(built, tmp_path / "c")
+    with Collection.open(tmp_path / "c") as opened:
+        yield opened

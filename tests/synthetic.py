@@ -1,16 +1,27 @@
-"""Vectors for tests: clustered, so that an approximate index has something to find, and seeded."""
+"""Seeded vectors for tests, clustered, so that an approximate index has something to find, and parts made of them."""
 
+import atexit
+import itertools
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from semsearch import files
+from semsearch.index.build import encode_delta, train_base
 from semsearch.index.ids import write_ids
+from semsearch.index.payload import Payload
 from semsearch.index.segment import Segment, write_rows
+from semsearch.index.sizing import Codec, Plan
+from semsearch.index.stored_rows import StoredRows
 from semsearch.index.vectors import as_stored, as_vectors
 from semsearch.types import Ids, StoredVectors, Vectors
+
+_FOLDER = Path(tempfile.mkdtemp())
+_NUMBERS = itertools.count()
+atexit.register(shutil.rmtree, _FOLDER, ignore_errors=True)
 
 
 def clustered(rows: int, dim: int, *, seed: int = 0, centres: int = 50, spread: float = 0.5) -> Vectors:
@@ -27,13 +38,22 @@ def blocks(ids: Ids, vectors: Vectors, size: int = 1_000) -> list[tuple[Ids, Sto
 
 
 def segment(ids: Ids, vectors: Vectors) -> Segment:
-    """A sealed and mapped segment of these rows, whose files are gone already."""
-    folder = Path(tempfile.mkdtemp())
-    files.publish(folder, "1.f16", lambda write: write_rows(write, vectors.astype(np.float16)))
-    files.publish(folder, "1.ids.npy", lambda write: write_ids(write, ids))
-    mapped = Segment.read(folder / "1.f16", folder / "1.ids.npy")
-    shutil.rmtree(folder)
-    return mapped
+    """A sealed and mapped segment of these rows, whose files stay until the tests end."""
+    name = str(next(_NUMBERS))
+    files.publish(_FOLDER, f"{name}.f16", lambda write: write_rows(write, vectors.astype(np.float16)))
+    files.publish(_FOLDER, f"{name}.ids.npy", lambda write: write_ids(write, ids))
+    return Segment.read(_FOLDER / f"{name}.f16", _FOLDER / f"{name}.ids.npy")
+
+
+def payload_of(codec: Codec, base: Sequence[Segment], delta: Sequence[Segment] = (), *, nlist: int = 32) -> Payload:
+    """A base over some segments, and a delta over others with higher ids."""
+    lists, ids = train_base(base, Plan(nlist, codec, sum(map(len, base))))
+    dim = base[0].stored(np.array([0])).shape[1]
+    rows = StoredRows([*base, *delta], dim)
+    if not delta:
+        return Payload(codec, (lists,), ids, rows)
+    more, more_ids = encode_delta(codec, lists, len(ids), delta)
+    return Payload(codec, (lists, more), np.concatenate([ids, more_ids]), rows)
 
 
 def oracle(

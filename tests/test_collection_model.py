@@ -7,15 +7,20 @@ from typing import ClassVar
 from unittest import mock
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from numbered import cost_by_size
 from synthetic import clustered, oracle
 
 from semsearch import Collection, Document
-from semsearch.index import ivf, sizing
+from semsearch.index import measuring, sizing
+from semsearch.index.collection_index import Measured
+from semsearch.index.ids import IdSet
+from semsearch.index.sizing import Codec
 from semsearch.index.vectors import as_stored, as_vectors
-from semsearch.types import Vectors
+from semsearch.types import OperatingPoint, Vectors
 
 DIM = 6
 POOL = clustered(400, DIM, centres=20)
@@ -29,24 +34,22 @@ class CollectionMachine(RuleBasedStateMachine):
 
     sizes: ClassVar[dict[str, int]] = {}
 
-    @initialize()
-    def create(self) -> None:
-        self.before = {name: getattr(sizing, name) for name in self.sizes}
-        self.set_sizes(self.sizes)
+    @initialize(codec=st.sampled_from(list(Codec)))
+    def create(self, codec: Codec) -> None:
+        self.patch = pytest.MonkeyPatch()
+        for name, value in self.sizes.items():
+            self.patch.setattr(sizing, name, value)
+        cost_by_size(self.patch)
+        self.patch.setattr(measuring, "SAMPLE", 20)
         self.root = Path(tempfile.mkdtemp()) / "c"
-        self.collection = Collection.create(self.root, dim=DIM)
+        self.collection = Collection.create(self.root, dim=DIM, codec=str(codec))
         self.model: dict[str, tuple[int, int]] = {}
 
     def teardown(self) -> None:
         if hasattr(self, "collection"):
             self.collection.close()
             shutil.rmtree(self.root.parent)
-            self.set_sizes(self.before)
-
-    @staticmethod
-    def set_sizes(sizes: dict[str, int]) -> None:
-        for name, value in sizes.items():
-            setattr(sizing, name, value)
+            self.patch.undo()
 
     @rule(
         items=st.lists(st.tuples(IDS, ROWS, st.integers(0, 3)), min_size=1, max_size=12, unique_by=lambda item: item[0])
@@ -117,7 +120,7 @@ class CollectionMachine(RuleBasedStateMachine):
 class IndexedCollectionMachine(CollectionMachine):
     """The same with tiny sizes, so that segments, their rewriting, the index and the tail all take part."""
 
-    sizes: ClassVar[dict[str, int]] = {"INDEX_FROM": 20, "SEAL_FROM": 8, "SEGMENT_ROWS": 40}
+    sizes: ClassVar[dict[str, int]] = {"INDEX_FROM": 20, "SEAL_FROM": 4, "SEGMENT_ROWS": 40}
 
     @rule()
     def compact(self) -> None:
@@ -126,20 +129,31 @@ class IndexedCollectionMachine(CollectionMachine):
         assert info.tombstones == 0 or info.index is None
         assert info.index is None or info.index.rows == len(self.model)
 
-    @precondition(lambda self: hasattr(self, "model"))
-    @rule(rows=st.lists(ROWS, min_size=30, max_size=60))
+    @initialize(codec=st.sampled_from(list(Codec)), rows=st.lists(ROWS, min_size=30, max_size=60))
+    def create(self, codec: Codec, rows: list[int]) -> None:
+        super().create(codec)
+        self.grow(rows)
+
+    @rule(rows=st.lists(ROWS, min_size=5, max_size=30))
     def grow(self, rows: list[int]) -> None:
-        for number, row in enumerate(rows, 100):
-            self.model.pop(str(number), None) if self.model.get(str(number), (row, 9))[0] != row else None
-            self.model[str(number)] = (row, 9)
-        self.collection.add(
-            Document(str(number), f"row {row}", {"year": 9}, vector=POOL[row]) for number, row in enumerate(rows, 100)
-        )
+        """Documents that removal by filter leaves alone."""
+        first = 100 + len(self.model)
+        self.add([(first + number, row, 0) for number, row in enumerate(rows)])
+
+    @rule(row=ROWS, k=st.integers(1, 40))
+    def search_the_index(self, row: int, k: int) -> None:
+        self.check(POOL[row], k, self.model)
 
     def check(self, query: Vectors, k: int, live: dict[str, tuple[int, int]], **options: object) -> None:
-        # all lists, so that the answer is known: even a measured recall of 1.0 is one of other queries
-        with mock.patch.object(ivf, "nprobe_for", lambda curve, target_recall, k, nlist: nlist):
+        # every row is a candidate, so that the answer is known: even a measured recall of 1.0 is one of other queries
+        with mock.patch.object(Measured, "point_for", all_of_it):
             super().check(query, k, live, **options)
+
+
+def all_of_it(
+    measured: Measured, queries: Vectors, k: int, target_recall: float, allowed: IdSet | None
+) -> OperatingPoint:
+    return OperatingPoint(measured.payload.nlist, 2 * len(measured.payload.ids), 1.0, 1.0, 0.0)
 
 
 _profile = settings(

@@ -12,14 +12,21 @@ from starlette.exceptions import HTTPException
 import semsearch
 from semsearch.api.errors import MEDIA_TYPE, Problem, answer
 from semsearch.api.guards import bounded_body, loopback_host
+from semsearch.api.maintenance import MaintenanceThread
 from semsearch.api.registry import OpenCollections
 from semsearch.api.routes import collections, health
 from semsearch.config import Settings
 from semsearch.errors import SemsearchError
+from semsearch.index.device import choose_device
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The service over the collections in `settings.indexes`, as an ASGI application."""
+    """The service over the collections in `settings.indexes`, as an ASGI application.
+
+    Raises:
+        ConfigError: the device to search on is not there.
+    """
+    choose_device(settings.search_device)  # now, and not at the first request
     schema = TypeAdapter(Problem).json_schema()
     app = FastAPI(
         title="semsearch",
@@ -31,7 +38,7 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         responses={"default": {"description": "Any error", "content": {MEDIA_TYPE: {"schema": schema}}}},
     )
-    app.state.collections = OpenCollections(settings.indexes.absolute(), settings.device)
+    app.state.collections = OpenCollections(settings.indexes.absolute(), settings.device, settings.search_device)
     for kind in (SemsearchError, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, answer)
     app.add_middleware(bounded_body)
@@ -45,10 +52,11 @@ def serve(settings: Settings, *, port: int) -> None:
     """Run the service on 127.0.0.1 until the process is interrupted or terminated; its log goes to stderr.
 
     Args:
-        settings: where the collections lie, and where their models run.
+        settings: where the collections lie, and where they are searched and their models run.
         port: 0 takes a free one, which the log names.
 
     Raises:
+        ConfigError: the device to search on is not there.
         SystemExit: the port cannot be had, as the log says.
     """
     import uvicorn
@@ -60,5 +68,7 @@ def serve(settings: Settings, *, port: int) -> None:
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    yield
+    with MaintenanceThread() as maintenance:
+        app.state.maintenance = maintenance
+        yield
     app.state.collections.close()

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -93,8 +92,7 @@ def _semsearch_problem(request: Request, error: SemsearchError) -> Response:
     if status >= 500:
         logger.error("%s %s: %s", request.method, request.url.path, error, exc_info=error)
         return problem(status, code, _SEE_LOG)
-    folder = f"{request.app.state.collections.folder}{os.sep}"
-    return problem(status, code, str(error).replace(folder, ""))
+    return problem(status, code, request.app.state.collections.below(str(error)))
 
 
 def _mistakes(error: RequestValidationError) -> str:

@@ -1,6 +1,7 @@
 """The collections that the service has open; it opens them and never creates one."""
 
 import contextlib
+import os
 import threading
 from pathlib import Path
 
@@ -14,10 +15,11 @@ class OpenCollections:
     Args:
         folder: where the collections lie.
         device: where their models run.
+        search_device: where their vectors are searched.
     """
 
-    def __init__(self, folder: Path, device: str) -> None:
-        self.folder, self._device = folder, device
+    def __init__(self, folder: Path, device: str, search_device: str = "cpu") -> None:
+        self.folder, self._device, self._search_device = folder, device, search_device
         self._lock = threading.Lock()
         self._open: dict[str, tuple[int | None, Collection]] = {}
 
@@ -33,10 +35,14 @@ class OpenCollections:
             if known is not None and known[0] == inode:
                 return known[1]
             self._forget(name)
-            collection = Collection.open(self.folder / name, device=self._device)
+            collection = Collection.open(self.folder / name, device=self._device, search_device=self._search_device)
             self._open[name] = (inode, collection)
             collection.list(page_size=1)  # keeps the file open, so that its inode is not given to another one
             return collection
+
+    def below(self, text: str) -> str:
+        """The text without the folder in front of paths below it: where it lies on this machine is not told."""
+        return text.replace(f"{self.folder}{os.sep}", "")
 
     def close(self) -> None:
         """Close all of them, which gives back their write locks."""

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ import typer
 from semsearch.cli.errors import USERS_MISTAKE
 from semsearch.cli.output import print_failures, print_json, print_note, print_text, report_text
 from semsearch.cli.parameters import AsJson, CollectionName, Verbose
+from semsearch.cli.progress import documents_bar
 from semsearch.cli.shelf import Shelf
 from semsearch.errors import CollectionNotFoundError, ConflictError, InvalidRequestError
 
@@ -185,12 +185,9 @@ def _nothing_to_add(target: _Target, failures: "list[Failure]") -> "tuple[Failur
 
 @contextlib.contextmanager
 def _progress_bar(total: int | None, *, shown: bool) -> "Iterator[ProgressCallback]":
-    """Documents done and to do, per second, and the time left, on stderr."""
-    from tqdm import tqdm
-
-    start, size = time.perf_counter(), shutil.get_terminal_size()  # a terminal that says 0 x 0 has 80 x 24
-    bar_options = {"unit": " documents", "ncols": size.columns, "nrows": size.lines}
-    with tqdm(total=total, file=sys.stderr, disable=not shown, **bar_options) as bar:
+    """Documents and chunks done, on stderr."""
+    start = time.perf_counter()
+    with documents_bar(total, shown=shown) as bar:
 
         def advance(progress: "Progress") -> None:
             rate = progress.chunks / (time.perf_counter() - start)

@@ -11,7 +11,7 @@ import typer
 from typer.main import get_command
 
 from semsearch import __version__
-from semsearch.cli import adding, reading, removing, serving, tuning
+from semsearch.cli import adding, indexing, reading, removing, serving, tuning
 from semsearch.cli.errors import CLOSED_PIPE, report_error
 from semsearch.cli.output import use_utf8
 from semsearch.cli.shelf import Shelf
@@ -31,6 +31,7 @@ app.command("get")(reading.get)
 app.command("list")(reading.list_documents)
 app.command("info")(reading.info)
 app.command("tune")(tuning.tune)
+app.command("index-key")(indexing.index_key)
 app.command("remove")(removing.remove)
 app.command("compact")(removing.compact)
 app.command("drop")(removing.drop)
@@ -55,13 +56,21 @@ def _before_the_command(
         str | None,
         typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where models run [SEMSEARCH_DEVICE, or auto]."),
     ] = None,
+    search_device: Annotated[
+        str | None,
+        typer.Option(
+            "--search-device",
+            metavar="cpu|cuda|auto",
+            help="Where vectors are searched and indexes built [SEMSEARCH_SEARCH_DEVICE, or cpu].",
+        ),
+    ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Print the traceback of an error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     shelf = Shelf.of(context)
-    shelf.indexes, shelf.device, shelf.debug = indexes, device, debug
+    shelf.indexes, shelf.device, shelf.search_device, shelf.debug = indexes, device, search_device, debug
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from semsearch.types import AddReport, CollectionInfo, Context, Document, DocumentSummary, Hit
+    from semsearch.types import AddReport, CollectionInfo, Context, Curve, Document, DocumentSummary, Hit, SuggestedKey
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _TEXT_LINES = 3  # of a hit
 _FAILURES_SHOWN = 20
 _NAME_WIDTH = 13  # of `info`
-_GOOD = 0.8  # recall from which on `info` shows the operating curve
 
 
 def use_utf8() -> None:
@@ -115,10 +114,9 @@ def info_text(info: CollectionInfo) -> str:
     """A line for each fact about a collection."""
     index, recall = "none: every search scans all vectors", None
     if info.index is not None:
-        index = f"{counted(info.index.rows, 'vector')} in {info.index.nlist} inverted lists, {size(info.index.bytes)}"
-        index += f", measured {info.index.measured}"
-        points = [point for point in info.index.curve if point.recall_at_10 >= _GOOD]
-        recall = ", ".join(f"{point.recall_at_10:.3f} at nprobe {point.nprobe}" for point in points)
+        index = f"{counted(info.index.rows, 'vector')} in {info.index.nlist} inverted lists ({info.index.codec}), "
+        index += f"{size(info.index.bytes)}, measured {info.index.measured}"
+        recall = _recall(info.index.curve, info.target_recall)
     facts = {
         "name": info.name,
         "path": info.path,
@@ -135,11 +133,30 @@ def info_text(info: CollectionInfo) -> str:
         "tail": f"{counted(info.tail, 'vector')} outside the index",
         "tombstones": info.tombstones,
         "degraded": info.degraded,
+        "searched on": info.search_device
+        + ("" if info.search_device_degraded is None else f": {info.search_device_degraded}"),
+        "indexed keys": ", ".join(info.indexed_keys) or None,
+        **{f"suggested {number}": _suggestion(each) for number, each in enumerate(info.suggested_keys, 1)},
         "size": size(info.bytes),
         "format": info.format,
         "created": info.created,
     }
     return "\n".join(f"{name:<{_NAME_WIDTH}}{value}" for name, value in facts.items() if value is not None)
+
+
+def _recall(curve: Curve, target: float) -> str:
+    """What searches at the target find, and the most that approximate ones can find."""
+    whole = [point for point in curve if point.share == 1.0]
+    enough = [point for point in whole if point.recall_at_10 >= target]
+    if not enough:
+        return f"the index does not reach {target}: searches scan all vectors"
+    point, best = min(enough, key=lambda each: each.milliseconds), max(each.recall_at_10 for each in whole)
+    return f"{point.recall_at_10:.3f} at nprobe {point.nprobe}; up to {best:.3f}, beyond it searches scan all vectors"
+
+
+def _suggestion(suggested: SuggestedKey) -> str:
+    cost = f"{suggested.searches} searches spent {suggested.milliseconds} ms each on filters by {suggested.key}"
+    return f"{suggested.command}  ({cost})"
 
 
 def counted(number: int, noun: str) -> str:

@@ -24,6 +24,7 @@ class Shelf:
 
     indexes: Path | None = None
     device: str | None = None
+    search_device: str | None = None
     debug: bool = False
 
     @classmethod
@@ -37,7 +38,7 @@ class Shelf:
 
         from semsearch.config import Settings
 
-        options: dict[str, Any] = {"indexes": self.indexes, "device": self.device}
+        options: dict[str, Any] = {"indexes": self.indexes, "device": self.device, "search_device": self.search_device}
         given = {name: value for name, value in options.items() if value is not None}
         try:
             return Settings(**given)
@@ -66,14 +67,24 @@ class Shelf:
         from semsearch.collection import Collection
 
         with self.naming_others():
-            return Collection.open(self.path(name), model=model, device=self.settings().device)
+            settings = self.settings()
+            return Collection.open(
+                self.path(name), model=model, device=settings.device, search_device=settings.search_device
+            )
 
     def create(self, name: str, *, model: str | None, dim: int | None, target_recall: float) -> "Collection":
         """Create a collection; raises what Collection.create does."""
         from semsearch.collection import Collection
 
-        device = self.settings().device
-        return Collection.create(self.path(name), model=model, dim=dim, target_recall=target_recall, device=device)
+        settings = self.settings()
+        return Collection.create(
+            self.path(name),
+            model=model,
+            dim=dim,
+            target_recall=target_recall,
+            device=settings.device,
+            search_device=settings.search_device,
+        )
 
     @contextlib.contextmanager
     def naming_others(self) -> Iterator[None]:
@@ -92,5 +103,5 @@ class Shelf:
 def _settings_message(error: "ValidationError", given: dict[str, Any]) -> str:
     problem = error.errors()[0]
     name = str(problem["loc"][0])
-    source = f"--{name}" if name in given else f"SEMSEARCH_{name.upper()}"
+    source = f"--{name.replace('_', '-')}" if name in given else f"SEMSEARCH_{name.upper()}"
     return f"{source} is {problem['input']!r:.80}: {problem['msg']}"

@@ -1,15 +1,56 @@
-"""The index of a whole collection: IVF over what it covers, exact search over the other segments and the tail."""
+"""The index of a whole collection, and its planner: approximate where that is measured to be cheaper, else exact.
 
+On a device that holds the sealed rows, every search is exact.
+"""
+
+import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from semsearch.index.contract import Neighbours, VectorIndex
+from semsearch.index.device import DeviceFailedError
+from semsearch.index.device_scan import DeviceScan
 from semsearch.index.exact import ExactIndex
-from semsearch.index.ivf import IvfIndex
+from semsearch.index.ids import IdSet
+from semsearch.index.payload import Payload
 from semsearch.index.segment import Segment
+from semsearch.index.stored_rows import ABSENT
+from semsearch.index.tuning import cheapest, exact_cost
 from semsearch.index.vectors import check_request
-from semsearch.types import TARGET_RECALL, Ids, Vectors
+from semsearch.types import TARGET_RECALL, Curve, Ids, OperatingPoint, Scores, Vectors
+
+logger = logging.getLogger(__name__)
+
+# Of the share of rows that a filter allows, what has to be allowed in the lists that a query visits, for the curve,
+# which was measured with rows drawn at random, to speak for it.
+_USUAL_DENSITY = 0.5
+_AT_ONCE = 2.0  # milliseconds in which what a filter allows may as well be scanned
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A payload with what was measured on it: its operating curve, and milliseconds of an exact search."""
+
+    payload: Payload
+    curve: Curve
+    exact_milliseconds: float
+
+    def without(self, ids: Ids) -> "Measured":
+        """The same with these rows masked."""
+        return Measured(self.payload.without(ids), self.curve, self.exact_milliseconds)
+
+    def point_for(self, queries: Vectors, k: int, target_recall: float, allowed: IdSet | None) -> OperatingPoint | None:
+        """How to search the payload, `None` where an exact scan is cheaper or surer."""
+        share = self.payload.share(allowed)
+        point = cheapest(self.curve, target_recall, k, share)
+        exact = exact_cost(self.exact_milliseconds, share)
+        if point is None or point.milliseconds >= exact or (allowed is not None and exact < _AT_ONCE):
+            return None
+        if allowed is not None and self.payload.density(queries, point.nprobe, allowed) < _USUAL_DENSITY * share:
+            return None
+        return point
 
 
 class CollectionIndex:
@@ -18,57 +59,92 @@ class CollectionIndex:
     A segment is in the payload as a whole or not at all.
 
     Args:
-        payload: what answers for the segments that it covers.
+        measured: the payload, with what is known about it.
         segments: in the order of their ids.
         tail: the rows that are in no segment.
         on_damage: told when the payload turns out to be damaged; the search goes on without it.
+        scan: the rows of all segments on a device.
+        on_device_failure: told when it fails; the search goes on without it.
     """
 
     def __init__(
-        self, payload: IvfIndex | None, segments: Sequence[Segment], tail: ExactIndex, on_damage: Callable[[str], None]
+        self,
+        measured: Measured | None,
+        segments: Sequence[Segment],
+        tail: ExactIndex,
+        on_damage: Callable[[str], None],
+        *,
+        scan: DeviceScan | None = None,
+        on_device_failure: Callable[[str], None] = logger.warning,
     ) -> None:
-        self._tail, self._on_damage = tail, on_damage
+        self._scan, self._on_device_failure = scan, on_device_failure
+        self._measured, self._tail, self._on_damage = measured, tail, on_damage
         self._exact: list[VectorIndex] = [*segments, tail]
-        self._approximate = self._exact
-        if payload is not None:
-            covered = int(payload.ids[-1])
-            outside = [segment for segment in segments if int(segment.ids[-1]) > covered]
-            self._approximate = [payload, *outside, tail]
+        covered = -1 if measured is None else int(measured.payload.ids[-1])
+        self._outside: list[VectorIndex] = [segment for segment in segments if int(segment.ids[-1]) > covered]
+        self._outside.append(tail)
 
     def __len__(self) -> int:
         return sum(map(len, self._exact))
 
     def search(
-        self, queries: Vectors, k: int, *, target_recall: float = TARGET_RECALL, allowed_ids: Ids | None = None
+        self, queries: Vectors, k: int, *, target_recall: float = TARGET_RECALL, allowed_ids: IdSet | None = None
     ) -> Neighbours:
-        """As `VectorIndex.search`; a filtered search, and one with a target of 1.0, is exact, over the stored vectors.
-
-        Segments scan what a filter allows faster than inverted lists do: they lie in the order of the bitmap.
-        """
+        """As `VectorIndex.search`; what the payload cannot deliver is searched exactly, over the stored vectors."""
         check_request(queries, k, self._tail.dim, target_recall)
-        if target_recall < 1.0 and allowed_ids is None and self._approximate is not self._exact:
+        if self._scan is not None:
             try:
-                return _search(self._approximate, queries, k, target_recall, allowed_ids)
+                return _exact([self._scan, self._tail], queries, k, allowed_ids)
+            except DeviceFailedError as error:
+                self._scan = None
+                self._on_device_failure(str(error))
+        if self._measured is not None and target_recall < 1.0 and len(queries):
+            try:
+                found = self._search_payload(self._measured, queries, k, target_recall, allowed_ids)
             except (RuntimeError, IndexError) as error:
                 self._on_damage(str(error))
-        return _search(self._exact, queries, k, target_recall, allowed_ids)
+            else:
+                if found is not None:
+                    return found
+        return _exact(self._exact, queries, k, allowed_ids)
+
+    def _search_payload(
+        self, measured: Measured, queries: Vectors, k: int, target_recall: float, allowed: IdSet | None
+    ) -> Neighbours | None:
+        point = measured.point_for(queries, k, target_recall, allowed)
+        if point is None:
+            return None
+        proposed = measured.payload.search(
+            queries, k, nprobe=point.nprobe, candidates=point.candidates, allowed=allowed
+        )
+        others = [part.search(queries, k, allowed_ids=allowed) for part in self._outside]
+        scores, ids = _merged(
+            [proposed.scores, *(each.scores for each in others)], [proposed.ids, *(each.ids for each in others)], k
+        )
+        scanned = proposed.scanned + sum(each.scanned for each in others)
+        size = min(k, len(self) if allowed is None else len(allowed))
+        short = (ids[:, :size] == ABSENT).any(axis=1)
+        if short.any():
+            exact = _exact(self._exact, queries[short], k, allowed)
+            size = min(size, exact.ids.shape[1])
+            scores[short, :size], ids[short, :size] = exact.scores, exact.ids
+            scanned += exact.scanned
+        return Neighbours(scores[:, :size], ids[:, :size], "ivf", scanned, point.nprobe)
 
 
-def _search(
-    parts: Sequence[VectorIndex], queries: Vectors, k: int, target_recall: float, allowed_ids: Ids | None
-) -> Neighbours:
-    found = [part.search(queries, k, target_recall=target_recall, allowed_ids=allowed_ids) for part in parts]
-    return found[0] if len(found) == 1 else _merged(found, k)
+def _exact(parts: Sequence[VectorIndex], queries: Vectors, k: int, allowed: IdSet | None) -> Neighbours:
+    """Search all of the parts, exactly."""
+    found = [part.search(queries, k, allowed_ids=allowed) for part in parts]
+    if len(found) == 1:
+        return found[0]
+    scores, ids = _merged([part.scores for part in found], [part.ids for part in found], k)
+    return Neighbours(scores, ids, "exact", sum(part.scanned for part in found), device=found[0].device)
 
 
-def _merged(found: list[Neighbours], k: int) -> Neighbours:
-    scores = np.concatenate([part.scores for part in found], axis=1)
-    ids = np.concatenate([part.ids for part in found], axis=1)
-    order = np.lexsort((ids, -scores), axis=1)[:, :k]
-    return Neighbours(
-        np.take_along_axis(scores, order, axis=1),
-        np.take_along_axis(ids, order, axis=1),
-        found[0].path,
-        sum(part.scanned for part in found),
-        found[0].nprobe,
-    )
+def _merged(scores: list[Scores], ids: list[Ids], k: int) -> tuple[Scores, Ids]:
+    """The k best of all parts' rows, (q, m) each, or as many as there are."""
+    if len(scores) == 1 or all(not part.shape[1] for part in scores[1:]):
+        return scores[0], ids[0]
+    every_score, every_id = np.concatenate(scores, axis=1), np.concatenate(ids, axis=1)
+    order = np.lexsort((every_id, -every_score), axis=1)[:, :k]
+    return np.take_along_axis(every_score, order, axis=1), np.take_along_axis(every_id, order, axis=1)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from semsearch.index.ids import IdSet
 from semsearch.types import TARGET_RECALL, Ids, Scores, Vectors
 
 
@@ -16,6 +17,7 @@ class Neighbours:
         path: `exact` or `ivf`.
         scanned: vectors scored for all queries together.
         nprobe: inverted lists visited a query, None on the exact path.
+        device: where the vectors were compared, `cpu` or `cuda`.
     """
 
     scores: Scores
@@ -23,6 +25,7 @@ class Neighbours:
     path: str
     scanned: int
     nprobe: int | None = None
+    device: str = "cpu"
 
 
 class VectorIndex(Protocol):
@@ -32,7 +35,7 @@ class VectorIndex(Protocol):
         """Vectors that can be found."""
 
     def search(
-        self, queries: Vectors, k: int, *, target_recall: float = TARGET_RECALL, allowed_ids: Ids | None = None
+        self, queries: Vectors, k: int, *, target_recall: float = TARGET_RECALL, allowed_ids: IdSet | None = None
     ) -> Neighbours:
         """The k nearest of the stored vectors to each of `queries`, (q, dim), normalised.
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semsearch.index.contract import Neighbours
-from semsearch.index.ids import positions_of
+from semsearch.index.ids import IdSet, positions_of
 from semsearch.index.vectors import FLOAT32_ERROR, ScoredIds, check_request, cosines, ranked
 from semsearch.types import TARGET_RECALL, Ids, StoredVectors, Vectors
 
@@ -57,7 +57,7 @@ class ExactIndex:
         return fewer
 
     def search(
-        self, queries: Vectors, k: int, *, target_recall: float = TARGET_RECALL, allowed_ids: Ids | None = None
+        self, queries: Vectors, k: int, *, target_recall: float = TARGET_RECALL, allowed_ids: IdSet | None = None
     ) -> Neighbours:
         """As `VectorIndex.search`; knn_recall is 1 for any target."""
         check_request(queries, k, self._vectors.shape[1], target_recall)
@@ -73,10 +73,10 @@ class ExactIndex:
                     scores[start + offset], found[start + offset] = _best(block[offset], ids, rows, products, size)
         return Neighbours(scores, found, "exact", len(ids) * len(queries))
 
-    def _candidates(self, allowed_ids: Ids | None) -> tuple[Ids, Vectors]:
+    def _candidates(self, allowed_ids: IdSet | None) -> tuple[Ids, Vectors]:
         if allowed_ids is None and self._alive.all():
             return self._ids, self._vectors
-        positions = np.flatnonzero(self._alive) if allowed_ids is None else positions_of(allowed_ids, self._ids)
+        positions = np.flatnonzero(self._alive) if allowed_ids is None else positions_of(allowed_ids.ids, self._ids)
         positions = positions[self._alive[positions]]
         return self._ids[positions], self._vectors[positions]
 

@@ -1,5 +1,6 @@
-"""The one import of FAISS, made when it is first needed."""
+"""The one import of FAISS, made when it is first needed, and the threads that it uses."""
 
+import os
 from types import ModuleType
 
 from semsearch.errors import MissingDependencyError
@@ -7,6 +8,8 @@ from semsearch.errors import MissingDependencyError
 
 def load_faiss() -> ModuleType:
     """The faiss module; raises MissingDependencyError, which names the extra to install."""
+    # idle threads of OpenMP otherwise spin, on cores that other queries and programs need; read when FAISS is loaded
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         import faiss
     except ImportError as error:
@@ -16,3 +19,17 @@ def load_faiss() -> ModuleType:
         ) from error
     module: ModuleType = faiss
     return module
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def use_threads(count: int) -> None:
+    """Have this thread's calls of FAISS use so many cores.
+
+    FAISS would take all of them for every call: for one query, starting and awaiting threads costs more than it saves,
+    and takes cores from other queries.
+    """
+    load_faiss().omp_set_num_threads(count)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,25 @@ import numpy.typing as npt
 from semsearch.types import Ids
 
 Write = Callable[[bytes], int]
+_T = TypeVar("_T")
+
+
+class IdSet:
+    """Chunk ids that a search may return, ascending, with what the parts of an index have worked out from them."""
+
+    def __init__(self, ids: Ids) -> None:
+        self.ids = ids if (ids[1:] > ids[:-1]).all() else np.unique(ids)
+        self._worked_out: dict[object, object] = {}
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def worked_out(self, part: object, work: Callable[[Ids], _T]) -> _T:
+        """`work(ids)`, done once for this part."""
+        known = self._worked_out.get(part)
+        if known is None:
+            known = self._worked_out[part] = work(self.ids)
+        return known  # type: ignore[return-value]
 
 
 def positions_of(ids: Ids, among: Ids) -> Ids:

@@ -7,9 +7,17 @@ from pathlib import Path
 import numpy as np
 
 from semsearch.errors import CorruptStoreError
-from semsearch.index.ivf import IvfIndex
-from semsearch.index.segment import Segment, StoredRows
+from semsearch.index import lists as inverted
+from semsearch.index.collection_index import Measured
+from semsearch.index.ids import read_ids
+from semsearch.index.lists import Lists
+from semsearch.index.payload import Payload
+from semsearch.index.segment import Segment
+from semsearch.index.sizing import Codec
+from semsearch.index.stored_rows import StoredRows
 from semsearch.types import Curve, Ids, ManifestFile, OperatingPoint, Vectors
+
+PAYLOAD_KINDS = ("base", "base_ids", "delta", "delta_ids")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +47,37 @@ def read_segments(root: Path, manifest: Sequence[ManifestFile], deleted: Ids) ->
 
 def read_index(
     root: Path, manifest: Sequence[ManifestFile], segments: Sequence[Segment], deleted: Ids
-) -> IvfIndex | None:
-    """The index over these segments, `None` if the manifest names none; whatever is raised, it cannot be used."""
+) -> Measured | None:
+    """The payload over these segments, `None` if the manifest names none; whatever is raised, it cannot be used."""
     by_kind = {file.kind: file for file in manifest}
-    if "ivf" not in by_kind:
+    if "base" not in by_kind:
         return None
-    ivf, ids = by_kind["ivf"], by_kind["ivf_ids"]
-    for file in (ivf, ids):
+    named = [by_kind[kind] for kind in PAYLOAD_KINDS if kind in by_kind]
+    for file in named:
         check_size(root, file)
-    curve = curve_of(ivf)
+    codec, details = Codec(by_kind["base"].details["codec"]), by_kind["base"].details
     try:
-        return IvfIndex.read(root / ivf.name, root / ids.name, StoredRows(segments), curve).without(deleted)
+        parts = [read_part(root, codec, *named[at : at + 2], mapped=True) for at in range(0, len(named), 2)]
+        rows = StoredRows(segments, int(details["dim"]))
     except RuntimeError:
-        _raise_if_gone(root, (ivf, ids))
+        _raise_if_gone(root, manifest)
         raise
+    ids = np.concatenate([ids for _, ids in parts]) if len(parts) > 1 else parts[0][1]
+    payload = Payload(codec, tuple(lists for lists, _ in parts), ids, rows).without(deleted)
+    return Measured(payload, curve_of(by_kind["base"]), details["exact_milliseconds"])
 
 
-def curve_of(ivf: ManifestFile) -> Curve:
+def read_part(root: Path, codec: Codec, lists: ManifestFile, ids: ManifestFile, *, mapped: bool) -> tuple[Lists, Ids]:
+    """The base or the delta, and the ids of its rows; raises RuntimeError, ValueError or OSError if damaged."""
+    read, of_rows = inverted.read(codec, root / lists.name, mapped=mapped), read_ids(root / ids.name)
+    if read.ntotal != len(of_rows) * (codec.copies if read.nlist > 1 else 1):
+        raise ValueError(f"{lists.name} and {ids.name} do not belong together")
+    return read, of_rows
+
+
+def curve_of(base: ManifestFile) -> Curve:
     """The operating curve as it lies in the manifest."""
-    return tuple(OperatingPoint(*point) for point in ivf.details["curve"])
+    return tuple(OperatingPoint(*point) for point in base.details["curve"])
 
 
 def read_queries(root: Path, manifest: Sequence[ManifestFile]) -> Vectors | None:

@@ -5,16 +5,17 @@ end of the file. `<n>.ids.npy` holds the rows' chunk ids, int64, ascending. What
 rows were deleted since: that is a mask that its reader puts on.
 """
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from semsearch.index.contract import Neighbours
-from semsearch.index.faiss_library import load_faiss
-from semsearch.index.ids import Write, positions_of, read_ids
+from semsearch.index.faiss_library import cores, load_faiss, use_threads
+from semsearch.index.ids import IdSet, Write, positions_of, read_ids
 from semsearch.index.vectors import check_request, cosines, ranked, with_near_ties
 from semsearch.types import TARGET_RECALL, Ids, StoredVectors, Vectors
 
@@ -23,10 +24,24 @@ _BLOCK = 8_192
 _GATHER_SHARE = 1 / 500
 
 
+class Allowed(NamedTuple):
+    """Rows that a search may return: their number, and either the few of them, or a bitmap, or neither for all."""
+
+    size: int
+    rows: Ids | None
+    bits: npt.NDArray[np.uint8] | None
+
+
 class Segment:
     """Mapped rows with ascending chunk ids; `without` gives an instance that masks some of them."""
 
-    def __init__(self, index: Any, rows: StoredVectors, ids: Ids, alive: npt.NDArray[np.bool_]) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        index: Any,  # noqa: ANN401 - FAISS comes without types
+        rows: np.memmap[Any, Any],
+        ids: Ids,
+        alive: npt.NDArray[np.bool_],
+    ) -> None:
         self._index, self._rows, self.ids, self._alive = index, rows, ids, alive
 
     @classmethod
@@ -63,61 +78,65 @@ class Segment:
             yield self.ids[start : start + _BLOCK][alive], self._rows[start : start + _BLOCK][alive]
 
     def search(
-        self, queries: Vectors, k: int, *, target_recall: float = TARGET_RECALL, allowed_ids: Ids | None = None
+        self, queries: Vectors, k: int, *, target_recall: float = TARGET_RECALL, allowed_ids: IdSet | None = None
     ) -> Neighbours:
         """As `VectorIndex.search`; knn_recall is 1 for any target."""
         check_request(queries, k, self._index.d, target_recall)
-        rows = None if allowed_ids is None else self._allowed(allowed_ids)
-        findable = len(self) if rows is None else len(rows)
-        size = min(k, findable)
+        allowed = self.allowed(allowed_ids)
+        size = min(k, allowed.size)
         scores, ids = np.empty((len(queries), size)), np.empty((len(queries), size), dtype=np.int64)
         if size:
-            candidates = self._candidates(queries, size, rows)
-            for at, near in enumerate(candidates):
+            for at, near in enumerate(self._candidates(queries, size, allowed)):
                 scores[at], ids[at] = ranked(cosines(queries[at], self._rows[near]), self.ids[near], size)
-        return Neighbours(scores, ids, "exact", findable * len(queries))
+        return Neighbours(scores, ids, "exact", allowed.size * len(queries))
 
-    def _allowed(self, ids: Ids) -> Ids:
+    def allowed(self, ids: IdSet | None) -> Allowed:
+        """The rows that a search may return, of those with these ids, or of all."""
+        return self._all if ids is None else ids.worked_out(self, self._allowed)
+
+    @functools.cached_property
+    def _all(self) -> "Allowed":
+        alive = self._alive
+        return Allowed(int(alive.sum()), None, None if alive.all() else np.packbits(alive, bitorder="little"))
+
+    def _allowed(self, ids: Ids) -> "Allowed":
         rows = positions_of(ids, self.ids)
-        return rows[self._alive[rows]]
+        rows = rows[self._alive[rows]]
+        if len(rows) <= len(self.ids) * _GATHER_SHARE:
+            return Allowed(len(rows), rows, None)
+        mask = np.zeros(len(self.ids), dtype=np.bool_)
+        mask[rows] = True
+        return Allowed(len(rows), None, np.packbits(mask, bitorder="little"))
 
-    def _candidates(self, queries: Vectors, k: int, rows: Ids | None) -> list[Ids]:
-        """Row numbers for each query, at least the k best, of `rows` or, for `None`, of all that are alive."""
-        if rows is not None and len(rows) <= max(k, len(self.ids) * _GATHER_SHARE):
-            return [rows] * len(queries)
-        mask = self._alive
-        if rows is not None:
-            mask = np.zeros(len(self.ids), dtype=np.bool_)
-            mask[rows] = True
-        findable = int(mask.sum())
-        faiss = load_faiss()
-        bits = None if findable == len(mask) else np.packbits(mask, bitorder="little")
+    def _candidates(self, queries: Vectors, k: int, allowed: "Allowed") -> list[Ids]:
+        """Row numbers for each query, at least the k best of what is allowed."""
+        if allowed.rows is not None:
+            return [allowed.rows] * len(queries)
+        faiss, bits = load_faiss(), allowed.bits
         parameters = None if bits is None else faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))
-        return with_near_ties(lambda depth: self._index.search(queries, depth, params=parameters), k, findable)
+        use_threads(1 if len(queries) == 1 else cores())
+        return with_near_ties(lambda depth: self._index.search(queries, depth, params=parameters), k, allowed.size)
 
-    def at(self, ids: Ids) -> tuple[Ids, StoredVectors]:
-        """Those of the ids that are here, masked or not, ascending (n,), and their rows (n, dim)."""
-        positions = positions_of(ids, self.ids)
-        return self.ids[positions], self._rows[positions]
+    def stored(self, positions: Ids) -> StoredVectors:
+        """Rows (n, dim) at these positions (n,), masked or not."""
+        # as bytes: the rows begin at an odd place in the file, and numpy would first copy all of them to an even one
+        taken = np.asarray(self._rows).view(np.uint8).take(positions, axis=0)
+        rows: StoredVectors = taken.view("<f2")
+        return rows
 
-
-class StoredRows:
-    """The rows of some segments by chunk id."""
-
-    def __init__(self, segments: Sequence[Segment]) -> None:
-        self._segments = [segment for segment in segments if len(segment.ids)]
-        self._last = np.array([segment.ids[-1] for segment in self._segments], dtype=np.int64)
-
-    def __len__(self) -> int:
-        return sum(map(len, self._segments))
-
-    def at(self, ids: Ids) -> tuple[Ids, StoredVectors]:
-        """Those of the ids that are stored, ascending (n,), and their rows (n, dim)."""
-        numbers = np.unique(np.searchsorted(self._last, ids))
-        parts = [self._segments[number].at(ids) for number in numbers if number < len(self._segments)]
-        if not parts:
-            return ids[:0], np.empty((0, 0), dtype=np.float16)
-        return np.concatenate([found for found, _ in parts]), np.concatenate([rows for _, rows in parts])
+    def row_lists(self) -> Any:  # noqa: ANN401 - FAISS comes without types
+        """FAISS's inverted lists over the mapped file, each of one row."""
+        faiss, (rows, dim) = load_faiss(), self._rows.shape
+        lists = faiss.OnDiskInvertedLists()
+        lists.nlist, lists.code_size, lists.read_only, lists.prefetch_nthread = rows, 2 * dim, True, 0
+        lists.filename = str(self._rows.filename)
+        lists.totsize = self._rows.offset + 2 * rows * dim
+        table = np.ones((rows, 3), dtype=np.uint64)  # size, capacity, offset in the file
+        table[:, 2] = self._rows.offset + np.arange(rows, dtype=np.uint64) * np.uint64(2 * dim)
+        lists.lists.resize(rows)
+        faiss.memcpy(lists.lists.data(), faiss.swig_ptr(table), table.nbytes)
+        lists.do_mmap()
+        return lists
 
 
 def write_rows(write: Write, stored: StoredVectors) -> None:

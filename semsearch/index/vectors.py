@@ -73,7 +73,9 @@ def ranked(scores: Scores, ids: Ids, k: int) -> ScoredIds:
     return scores[order], ids[order]
 
 
-def with_near_ties(search: Callable[[int], tuple[Scores, Ids]], k: int, most: int) -> list[Ids]:
+def with_near_ties(
+    search: Callable[[int], tuple[Scores | Vectors, Ids]], k: int, most: int, *, error: float = FLOAT32_ERROR
+) -> list[Ids]:
     """For each query the k best candidates of `search(depth)`, and all that are about as near as the last of them.
 
     FAISS's float32 order and the rounded one differ among near ties, so that the search goes deeper until the end of
@@ -83,12 +85,13 @@ def with_near_ties(search: Callable[[int], tuple[Scores, Ids]], k: int, most: in
         search: gives scores and numbers (q, depth), descending, -1 where there are no more.
         k: candidates needed, at most `most`.
         most: the depth at which nothing is left.
+        error: how far apart scores have to be for their order to be sure.
     """
     depth = k
     while True:
         depth = min(depth + _SPARE, most)
         scores, found = search(depth)
-        settled = (found[:, -1] < 0) | (scores[:, -1] < scores[:, k - 1] - FLOAT32_ERROR)
+        settled = (found[:, -1] < 0) | (scores[:, -1] < scores[:, k - 1] - error)
         if depth == most or settled.all():
             return [near[near >= 0] for near in found]
         depth *= 4

@@ -25,7 +25,7 @@ from semsearch.store.records import Entry
 from semsearch.types import AddReport, Document, Failure, Progress, ProgressCallback, Span, StoredVectors
 
 logger = logging.getLogger(__name__)
-_BATCH_DOCUMENTS = 256
+_BATCH_DOCUMENTS = 1_024
 _BATCH_CHARACTERS = 200_000  # some 50,000 tokens: seconds of embedding on two cores, so that progress is seen and kept
 
 
@@ -122,8 +122,7 @@ class _Run:
         if entries or changed:
             with self._store.write() as writer:
                 writer.put(entries)
-                for item in changed:
-                    writer.update_details(item.document, item.details_hash)
+                writer.update_details([(item.document, item.details_hash) for item in changed])
         self._added += sum(entry.document.id not in stored for entry in entries)
         self._updated += sum(entry.document.id in stored for entry in entries) + len(changed)
         self._skipped += len(kept) - len(changed)

@@ -1,7 +1,7 @@
 """What a collection holds and what serves its searches, gathered from where it is known."""
 
 from semsearch import files
-from semsearch.index.sealed import curve_of
+from semsearch.index.sealed import PAYLOAD_KINDS, curve_of
 from semsearch.search.snapshot import SnapshotCache
 from semsearch.store.documents import DocumentStore
 from semsearch.store.migrations import FORMAT
@@ -12,7 +12,7 @@ def describe(store: DocumentStore, snapshots: SnapshotCache, device: str | None)
     """The present state; `device` is where the model runs."""
     spec, root = store.spec, store.root
     with store.read() as reader:
-        counts, manifest = reader.counts(), reader.manifest()
+        counts, manifest, indexed = reader.counts(), reader.manifest(), tuple(reader.indexed_keys())
     status = snapshots.status()
     return CollectionInfo(
         name=root.name,
@@ -29,6 +29,10 @@ def describe(store: DocumentStore, snapshots: SnapshotCache, device: str | None)
         target_recall=spec.target_recall,
         index=_index_info(manifest),
         degraded=status.degraded,
+        search_device=status.device,
+        search_device_degraded=status.off_device,
+        indexed_keys=indexed,
+        suggested_keys=snapshots.filter_costs.suggestions(root.name, indexed),
         bytes=files.size_on_disk(root),
         format=FORMAT,
         created=spec.created,
@@ -36,14 +40,19 @@ def describe(store: DocumentStore, snapshots: SnapshotCache, device: str | None)
 
 
 def _index_info(manifest: list[ManifestFile]) -> IndexInfo | None:
-    ivf = next((file for file in manifest if file.kind == "ivf"), None)
-    if ivf is None:
+    base = next((file for file in manifest if file.kind == "base"), None)
+    if base is None:
         return None
+    delta = sum(file.details["rows"] for file in manifest if file.kind == "delta")
     return IndexInfo(
-        rows=ivf.details["rows"],
-        nlist=ivf.details["nlist"],
-        curve=curve_of(ivf),
-        measured=ivf.details["measured"],
+        rows=base.details["rows"] + delta,
+        delta=delta,
+        trained=base.details["trained"],
+        nlist=base.details["nlist"],
+        codec=base.details["codec"],
+        curve=curve_of(base),
+        exact_milliseconds=base.details["exact_milliseconds"],
+        measured=base.details["measured"],
         queries=sum(file.details["rows"] for file in manifest if file.kind == "queries"),
-        bytes=sum(file.bytes for file in manifest if file.kind in {"ivf", "ivf_ids"}),
+        bytes=sum(file.bytes for file in manifest if file.kind in PAYLOAD_KINDS),
     )

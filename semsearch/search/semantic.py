@@ -2,12 +2,23 @@
 
 import numpy as np
 
+from semsearch.errors import InvalidRequestError
 from semsearch.index.contract import Neighbours
+from semsearch.index.ids import IdSet
 from semsearch.search.profile import Stopwatch
 from semsearch.search.snapshot import Snapshot
 from semsearch.store.reader import StoreReader
 from semsearch.store.records import ChunkRecord
-from semsearch.types import Filter, Hit, Ids, Profile, Vectors
+from semsearch.types import Filter, Hit, Profile, SearchMode, Vectors
+
+
+def check_mode(mode: str) -> SearchMode:
+    """The mode of this name; raises InvalidRequestError if there is none."""
+    try:
+        return SearchMode(mode)
+    except ValueError as error:
+        known = ", ".join(SearchMode)
+        raise InvalidRequestError(f"mode is {mode!r}; it has to be one of: {known}") from error
 
 
 def search_semantic(
@@ -40,10 +51,10 @@ def search_semantic(
         depth = min(2 * depth, findable)
 
 
-def _hits(found: Neighbours, allowed: Ids | None, reader: StoreReader, k: int) -> tuple[Hit, ...]:
+def _hits(found: Neighbours, allowed: IdSet | None, reader: StoreReader, k: int) -> tuple[Hit, ...]:
     scores, ids = found.scores[0], found.ids[0]
     if allowed is not None:
-        permitted = np.isin(ids, allowed)
+        permitted = np.isin(ids, allowed.ids)
         scores, ids = scores[permitted], ids[permitted]
     proposed = list(zip(scores.tolist(), ids.tolist(), strict=True))
     records = reader.chunks(chunk_id for _, chunk_id in proposed)
@@ -69,6 +80,6 @@ def _hit(rank: int, score: float, record: ChunkRecord) -> Hit:
     )
 
 
-def _profile(found: Neighbours, allowed: Ids | None, watch: Stopwatch) -> Profile:
+def _profile(found: Neighbours, allowed: IdSet | None, watch: Stopwatch) -> Profile:
     matches = None if allowed is None else len(allowed)
-    return Profile(found.path, found.scanned, found.nprobe, matches, watch.milliseconds)
+    return Profile(found.path, found.device, found.scanned, found.nprobe, matches, watch.milliseconds)

@@ -35,7 +35,7 @@ FOLDERS = ("vectors", "faiss", "tmp")
 # and the lock is held to the very end.
 PARTS = (DATABASE, *_LOGS, *FOLDERS, LOCK)
 _IN_FOLDERS = re.compile(
-    rf"vectors/[\d-]+\.(f16|ids\.npy)|faiss/[\d-]+\.(ivf|ids\.npy|queries\.npy)|tmp/(.+\.tmp|{re.escape(DATABASE)}(-\w+)?)"
+    rf"vectors/[\d-]+\.(f16|ids\.npy)|faiss/[\d-]+\.((base|delta)(\.ids\.npy)?|queries\.npy)|tmp/(.+\.tmp|{re.escape(DATABASE)}(-\w+)?)"
 )
 
 
@@ -53,6 +53,7 @@ class DocumentStore:
         self._database: files.SameFile | None = database  # None once it is closed
         self._lock = files.FileLock(root / LOCK)
         self._turn = threading.Lock()
+        self.changing = threading.RLock()  # held while this process makes files anew: one change of them at a time
         self._readers = reader_engine(self.path)
         self._writer = writer_engine(self.path)
 
@@ -167,6 +168,23 @@ class DocumentStore:
             raise NotFoundError(f"{self.root} was replaced or removed meanwhile: open it again")
 
 
+def remove_collection(root: Path) -> list[Path]:
+    """Delete the collection at `root`, a damaged one too; returns the files there that are not part of it.
+
+    Raises:
+        CollectionNotFoundError: there is none.
+        CollectionLockedError: another process is writing to it.
+    """
+    if not (root / DATABASE).is_file():
+        raise CollectionNotFoundError(root)
+    lock = files.FileLock(root / LOCK)
+    take_lock(lock, root)
+    try:
+        return files.remove_tree(root, PARTS)
+    finally:
+        lock.release()
+
+
 def take_lock(lock: files.FileLock, root: Path) -> None:
     """Take a collection's write lock or raise CollectionLockedError."""
     try:
@@ -222,6 +240,7 @@ def _first_row(spec: CollectionSpec) -> dict[str, Any]:
         "max_tokens": spec.max_tokens,
         "dim": spec.dim,
         "target_recall": spec.target_recall,
+        "codec": spec.codec,
         "version": 0,
         "layout": 0,
     }

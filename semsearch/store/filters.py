@@ -1,23 +1,16 @@
-"""Metadata filters: JSON becomes a small tree (`parse_filter`), the tree an SQL condition (`compile_filter`).
+"""Metadata filters: JSON becomes a small tree. What it matches is found by `semsearch.store.matching`.
 
-No statement is run here and no table is defined; the dialect is described for users in docs/filters.md.
-
-Every term compiles to 0 or 1 and never to NULL, so that NOT, AND and OR are plain logic: each comparison of a value
-is joined with a test of its JSON type that holds only where there is a value.
+No SQL is here; the dialect is described for users in docs/filters.md.
 """
 
 import math
-import operator
 import re
 import reprlib
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, assert_never
+from typing import TypeAlias
 
-from sqlalchemy import ColumnElement, String, and_, exists, false, func, literal, literal_column, not_, or_, true
-
-from semsearch.errors import InvalidFilterError
+from semsearch.errors import InvalidFilterError, InvalidRequestError
 from semsearch.types import Filter
 
 MAX_DEPTH = 8  # filters within filters
@@ -26,7 +19,6 @@ MAX_LIST_VALUES = 1_000
 MAX_VALUES = 10_000  # of all terms together; SQLite binds at most 32,766 values a statement
 
 Scalar: TypeAlias = str | int | float | bool | None
-Column: TypeAlias = ColumnElement[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +77,41 @@ class Contains:
 Condition: TypeAlias = AllOf | AnyOf | Not | IsOneOf | Ordered | Exists | Contains
 
 
-def compile_filter(filter: Filter) -> ColumnElement[bool]:
-    """The condition on `documents.metadata` that a filter stands for, for the WHERE of a SELECT from `documents`.
-
-    It is true or false for every row and never NULL. An index on `json_extract(metadata, '$."key"')` serves it.
+def parse_filter(filter: Filter) -> Condition:
+    """Check a filter and turn it into a tree.
 
     Raises:
         InvalidFilterError: a key, an operator or a value is not understood, or the filter is too large.
     """
-    return _compile(parse_filter(filter))
-
-
-def parse_filter(filter: Filter) -> Condition:
-    """Check a filter and turn it into a tree; raises InvalidFilterError like `compile_filter`."""
     condition = _parse(filter, "", depth=1)
-    terms = list(_terms(condition))
+    terms = list(terms_of(condition))
     if len(terms) > MAX_TERMS:
         raise _invalid("", f"it has {len(terms)} terms; at most {MAX_TERMS} are allowed: say it with fewer, or use $in")
     values = sum(len(term.values) for term in terms if isinstance(term, IsOneOf))
     if values > MAX_VALUES:
         raise _invalid("", f"it compares with {values} values; at most {MAX_VALUES:,} are allowed in all")
     return condition
+
+
+def check_key(key: object) -> None:
+    """Raise InvalidRequestError if no filter can have this key."""
+    problem = _key_problem(key)
+    if problem is not None:
+        raise InvalidRequestError(problem)
+
+
+def terms_of(condition: Condition) -> Iterator[Condition]:
+    """The terms of a tree, without the logic between them; an AllOf of none is one, since it matches everything."""
+    match condition:
+        case AllOf(()):
+            yield condition
+        case AllOf(conditions) | AnyOf(conditions):
+            for each in conditions:
+                yield from terms_of(each)
+        case Not(negated):
+            yield from terms_of(negated)
+        case _:
+            yield condition
 
 
 # JSON to tree. `where` is the place inside the filter, such as `$or[1].year`.
@@ -177,12 +183,19 @@ def _is_operator(name: object) -> bool:
 
 
 def _key(name: object, where: str) -> str:
+    problem = _key_problem(name)
+    if problem is not None:
+        raise _invalid(where, problem)
+    return str(name)
+
+
+def _key_problem(name: object) -> str | None:
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", name):
         allowed = "1 to 64 of the characters A-Z a-z 0-9 _ . - and does not begin with . or -"
-        raise _invalid(where, f"{_shown(name)} is not a key; a key has {allowed}")
+        return f"{_shown(name)} is not a key; a key has {allowed}"
     if "" in name.split("."):
-        raise _invalid(where, f"the key {_shown(name)} has an empty part; one dot descends into a nested object")
-    return name
+        return f"the key {_shown(name)} has an empty part; one dot descends into a nested object"
+    return None
 
 
 def _scalar(value: object, where: str) -> Scalar:
@@ -227,19 +240,6 @@ def _list(value: object, where: str, items: str) -> Sequence[object]:
     return value
 
 
-def _terms(condition: Condition) -> Iterator[Condition]:
-    match condition:
-        case AllOf(()):
-            yield condition
-        case AllOf(conditions) | AnyOf(conditions):
-            for each in conditions:
-                yield from _terms(each)
-        case Not(negated):
-            yield from _terms(negated)
-        case _:
-            yield condition
-
-
 def _join(where: str, name: str) -> str:
     return f"{where}.{name}" if where else name
 
@@ -258,94 +258,3 @@ def _shown(value: object) -> str:
         return reprlib.repr(value)
     except ValueError:  # Python writes no integer of more than 4,300 digits
         return f"of type {type(value).__name__}, too long to show,"
-
-
-# Tree to SQL.
-
-_ORDERS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
-    "$gt": operator.gt,
-    "$gte": operator.ge,
-    "$lt": operator.lt,
-    "$lte": operator.le,
-}
-
-
-def _compile(condition: Condition) -> ColumnElement[bool]:
-    match condition:
-        case AllOf(conditions):
-            return and_(true(), *map(_compile, conditions))
-        case AnyOf(conditions):
-            return or_(false(), *map(_compile, conditions))
-        case Not(negated):
-            return not_(_compile(negated))
-        case IsOneOf(key, values):
-            return _is_one_of(_value(key), _type(key), values)
-        case Ordered(key, order, operand):
-            return and_(_ORDERS[order](_value(key), operand), _has_type_of(_type(key), operand))
-        case Exists(key):
-            return _type(key) != ""
-        case Contains(key, operand):
-            return _contains(key, operand)
-        case _:
-            assert_never(condition)
-
-
-def _is_one_of(value: Column, type_: Column, candidates: Sequence[Scalar]) -> ColumnElement[bool]:
-    """One term for each JSON type among the candidates, since SQLite has true = 1."""
-    by_type: dict[tuple[str, ...], list[Scalar]] = defaultdict(list)
-    for candidate in candidates:
-        by_type[_json_types(candidate)].append(candidate)
-    return or_(false(), *(_is_among(value, type_, group) for group in by_type.values()))
-
-
-def _is_among(value: Column, type_: Column, group: Sequence[Scalar]) -> ColumnElement[bool]:
-    if group[0] is None:
-        return value.is_(None)
-    return and_(value.in_(group), _has_type_of(type_, group[0]))
-
-
-def _contains(key: str, operand: Scalar) -> ColumnElement[bool]:
-    elements = func.json_each(_METADATA, _path(key)).table_valued("value", "type")
-    found = exists().where(_is_one_of(elements.c.value, elements.c.type, [operand]))
-    in_array = and_(_type(key) == "array", found)
-    if not isinstance(operand, str):
-        return in_array
-    return or_(in_array, and_(_type(key) == "text", func.instr(_value(key), operand) > 0))
-
-
-def _has_type_of(type_: Column, operand: Scalar) -> ColumnElement[bool]:
-    return type_.in_(_json_types(operand))
-
-
-def _json_types(value: Scalar) -> tuple[str, ...]:
-    """What SQLite's json_type says of values that compare with this one."""
-    match value:
-        case None:
-            return ("null",)
-        case bool():
-            return ("true",) if value else ("false",)
-        case int() | float():
-            return ("integer", "real")
-        case str():
-            return ("text",)
-        case _:
-            assert_never(value)
-
-
-_METADATA: Column = literal_column("documents.metadata")
-
-
-def _value(key: str) -> Column:
-    """The value below the key, NULL if it is null or absent; bare, so that an expression index serves it."""
-    return func.json_extract(_METADATA, _path(key))
-
-
-def _type(key: str) -> Column:
-    """The JSON type below the key, '' if it is absent."""
-    return func.coalesce(func.json_type(_METADATA, _path(key)), "")
-
-
-def _path(key: str) -> Column:
-    """The JSON path as an escaped literal of the statement: a bound one would disable expression indexes."""
-    path = "$." + ".".join(f'"{part}"' for part in key.split("."))
-    return literal(path, String(), literal_execute=True)

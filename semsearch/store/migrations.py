@@ -17,7 +17,7 @@ def m001_first_format(connection: Connection) -> None:
     for statement in (
         """CREATE TABLE collection (
             id INTEGER PRIMARY KEY CHECK (id = 1), created TEXT NOT NULL, model TEXT, fingerprint TEXT, precision TEXT,
-            max_tokens INTEGER, dim INTEGER NOT NULL CHECK (dim > 0), target_recall REAL NOT NULL,
+            max_tokens INTEGER, dim INTEGER NOT NULL CHECK (dim > 0), target_recall REAL NOT NULL, codec TEXT,
             version INTEGER NOT NULL, layout INTEGER NOT NULL) STRICT""",
         """CREATE TABLE documents (
             seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
@@ -36,6 +36,12 @@ def m001_first_format(connection: Connection) -> None:
         """CREATE TABLE files (
             name TEXT PRIMARY KEY, kind TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL,
             details TEXT NOT NULL) STRICT""",
+        "CREATE TABLE indexed_keys (number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE) STRICT",
+        """CREATE TABLE indexed_values (
+            key INTEGER NOT NULL, document INTEGER NOT NULL, type TEXT NOT NULL, value ANY,
+            first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL,
+            PRIMARY KEY (key, document)) STRICT, WITHOUT ROWID""",
+        "CREATE INDEX ix_indexed_values ON indexed_values (key, type, value, first_chunk, last_chunk)",
     ):
         connection.exec_driver_sql(statement)
 

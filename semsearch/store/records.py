@@ -16,6 +16,7 @@ class CollectionSpec:
     max_tokens: int | None = None
     created: str = ""
     target_recall: float = TARGET_RECALL
+    codec: str | None = None  # of its index; None: by size
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ mapper would only add to the time that a command takes to start. Chunks hold no 
 document, cut out by SQL, so that a citation cannot disagree with the document.
 """
 
-from sqlalchemy import REAL, Column, ForeignKey, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import REAL, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy.types import NullType
 
 tables = MetaData()
 
@@ -21,6 +22,7 @@ collection = Table(
     Column("max_tokens", Integer),
     Column("dim", Integer, nullable=False),
     Column("target_recall", REAL, nullable=False),  # of searches that say nothing else
+    Column("codec", Text),  # of its index; NULL: by size
     Column("version", Integer, nullable=False),  # +1 a commit
     Column("layout", Integer, nullable=False),  # +1 when readers have to load everything anew
 )
@@ -66,12 +68,33 @@ tombstones = Table(
     Column("chunk_id", Integer, nullable=False, index=True),
 )
 
+# The metadata keys that are indexed.
+indexed_keys = Table(
+    "indexed_keys",
+    tables,
+    Column("number", Integer, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),  # as filters have it
+)
+
+# One row a document and indexed key, also where the document has no such key.
+indexed_values = Table(
+    "indexed_values",
+    tables,
+    Column("key", Integer, primary_key=True),  # indexed_keys.number
+    Column("document", Integer, primary_key=True),  # documents.seq
+    Column("type", Text, nullable=False),  # SQLite's json_type, '' where the key is absent
+    Column("value", NullType),  # NULL where it is absent, null, an array or an object
+    Column("first_chunk", Integer, nullable=False),  # as in documents, so that filters need not look there
+    Column("last_chunk", Integer, nullable=False),
+    Index("ix_indexed_values", "key", "type", "value", "first_chunk", "last_chunk"),
+)
+
 # The manifest: a file that is not in here is not part of the collection.
 files = Table(
     "files",
     tables,
     Column("name", Text, primary_key=True),  # relative to the collection
-    Column("kind", Text, nullable=False),  # segment | segment_ids | ivf | ivf_ids
+    Column("kind", Text, nullable=False),  # segment | segment_ids | base | base_ids | delta | delta_ids | queries
     Column("bytes", Integer, nullable=False),
     Column("sha256", Text, nullable=False),
     Column("details", Text, nullable=False),  # a JSON object

@@ -2,18 +2,31 @@
 
 import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, TypeAlias
 
-from sqlalchemy import Executable, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Executable, Insert, bindparam, delete, insert, literal, select, update
 
-from semsearch.store.filters import compile_filter
+from semsearch.errors import ConflictError
+from semsearch.store.conditions import place_in_document, scalar_at
+from semsearch.store.filters import check_key
 from semsearch.store.reader import IN_LIST, StoreReader, batched
 from semsearch.store.records import Entry
-from semsearch.store.schema import chunks, collection, documents, files, tail_vectors, tombstones
+from semsearch.store.schema import (
+    chunks,
+    collection,
+    documents,
+    files,
+    indexed_keys,
+    indexed_values,
+    tail_vectors,
+    tombstones,
+)
 from semsearch.types import Document, Filter, ManifestFile, Span
 
+MAX_INDEXED_KEYS = 16
+_INDEXED_AT_ONCE = 10_000  # documents a step, so that progress is seen
 Row: TypeAlias = dict[str, Any]
 
 
@@ -35,11 +48,16 @@ class StoreWriter(StoreReader):
         self._run(update(documents).where(documents.c.seq == bindparam("key")), rows.replaced)
         self._run(insert(chunks), rows.chunks)
         self._run(insert(tail_vectors), rows.vectors)
+        self._index([row["seq"] for row in rows.new] + [row["key"] for row in rows.replaced])
 
-    def update_details(self, document: Document, details_hash: bytes) -> None:
-        """Replace metadata and source of a document whose content is as stored."""
-        values = {"metadata": to_json(document.metadata), "source": document.source, "details_hash": details_hash}
-        self._connection.execute(update(documents).where(documents.c.id == document.id).values(values))
+    def update_details(self, changed: Sequence[tuple[Document, bytes]]) -> None:
+        """Replace metadata and source of documents whose content is as stored; each with its details hash."""
+        rows = [
+            {"key": each.id, "metadata": to_json(each.metadata), "source": each.source, "details_hash": details_hash}
+            for each, details_hash in changed
+        ]
+        self._run(update(documents).where(documents.c.id == bindparam("key")), rows)
+        self._index([seq for seq, _, _ in self._rows(each.id for each, _ in changed).values()])
 
     def remove(self, document_ids: Iterable[str]) -> set[str]:
         """Remove those of the documents that exist, and return their ids."""
@@ -50,9 +68,44 @@ class StoreWriter(StoreReader):
     def remove_matching(self, filter: Filter) -> int:
         """Remove the documents that a filter matches, and return their number."""
         columns = (documents.c.seq, documents.c.first_chunk, documents.c.last_chunk)
-        rows = self._connection.execute(select(*columns).where(compile_filter(filter))).all()
+        rows = self._connection.execute(self._matching().filtered(select(*columns), filter)).all()
         self._delete_documents([(row[0], row[1], row[2]) for row in rows])
         return len(rows)
+
+    def index_key(self, key: str, progress: Callable[[int], None] | None = None) -> bool:
+        """Make the index over a metadata key; False if it is there. `progress` is told how many documents are in it.
+
+        Raises:
+            InvalidRequestError: no filter can have this key.
+            ConflictError: MAX_INDEXED_KEYS are indexed already.
+        """
+        check_key(key)
+        known = self.indexed_keys()
+        if key in known:
+            return False
+        if len(known) >= MAX_INDEXED_KEYS:
+            raise ConflictError(
+                f"{key} cannot be indexed: {MAX_INDEXED_KEYS} keys are, and no more can be ({', '.join(known)}); "
+                "drop the index over one that filters do without"
+            )
+        number = max(known.values(), default=0) + 1
+        self._connection.execute(insert(indexed_keys).values(number=number, key=key))
+        done = 0
+        for start in range(0, self._last_id("documents"), _INDEXED_AT_ONCE):
+            some = documents.c.seq.between(start + 1, start + _INDEXED_AT_ONCE)
+            done += self._connection.execute(_index_rows(key, number, some)).rowcount
+            if progress is not None:
+                progress(done)
+        return True
+
+    def drop_key_index(self, key: str) -> bool:
+        """Remove the index over a metadata key; False if there is none."""
+        number = self.indexed_keys().get(key)
+        if number is None:
+            return False
+        self._connection.execute(delete(indexed_values).where(indexed_values.c.key == number))
+        self._connection.execute(delete(indexed_keys).where(indexed_keys.c.number == number))
+        return True
 
     def change_files(self, removed: Iterable[str], added: Iterable[ManifestFile]) -> None:
         """Take files out of the manifest and put others into it; readers load anew."""
@@ -88,8 +141,18 @@ class StoreWriter(StoreReader):
 
     def _delete_documents(self, rows: Sequence[tuple[int, int, int]]) -> None:
         self._delete_chunks(rows)
+        numbers = self.indexed_keys().values()
+        in_indexes = indexed_values.c.key.in_(numbers)
         for some in batched((seq for seq, _, _ in rows), IN_LIST):
             self._connection.execute(delete(documents).where(documents.c.seq.in_(some)))
+            if numbers:
+                self._connection.execute(delete(indexed_values).where(in_indexes, indexed_values.c.document.in_(some)))
+
+    def _index(self, seqs: Sequence[int]) -> None:
+        """Bring the rows of these documents in all indexes over keys up to date."""
+        for key, number in self.indexed_keys().items():
+            for some in batched(seqs, IN_LIST):
+                self._connection.execute(_index_rows(key, number, documents.c.seq.in_(some)))
 
     def _delete_chunks(self, rows: Sequence[tuple[int, int, int]]) -> None:
         ranges = [{"first": first, "last": last} for _, first, last in rows]
@@ -139,6 +202,20 @@ class _Rows:
 def _chunk_row(chunk_id: int, seq: int, span: Span) -> Row:
     place = {"start": span.start, "end": span.end, "heading": span.heading, "page": span.page}
     return {"id": chunk_id, "document": seq, **place}
+
+
+def _index_rows(key: str, number: int, where: ColumnElement[bool]) -> Insert:
+    """Puts the rows of the documents for which `where` holds into the index over a key, in place of those before."""
+    columns, place = documents.c, place_in_document(key)
+    row = {
+        "key": literal(number),
+        "document": columns.seq,
+        "type": place.type,
+        "value": scalar_at(place),
+        "first_chunk": columns.first_chunk,
+        "last_chunk": columns.last_chunk,
+    }
+    return insert(indexed_values).prefix_with("OR REPLACE").from_select(list(row), select(*row.values()).where(where))
 
 
 def to_json(value: object) -> str:

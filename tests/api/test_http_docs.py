@@ -12,6 +12,7 @@ from semsearch.api.app import create_app
 from semsearch.api.guards import MAX_BODY_BYTES
 from semsearch.api.schemas import MAX_DOCUMENTS
 from semsearch.config import Settings
+from semsearch.search import filter_costs
 
 DOCS = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
 CURLS = re.findall(r"^curl http://127\.0\.0\.1:8000(\S+)(?:.*?-d '(.*?)')?", re.sub(r"\\\n\s*", "", DOCS), re.MULTILINE)
@@ -61,9 +62,16 @@ def outline(value: object) -> object:
             return None
 
 
+def test_the_shown_info_has_the_shape_of_a_real_one(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filter_costs, "_FROM_MILLISECONDS", 0.0)
+    for number in range(10):
+        client.post("/v1/collections/texts/search", json={"query": "leave", "filter": {"lang": number}})
+    assert outline(client.get("/v1/collections/texts").json()) == outline({**ANSWERS[3], "indexed_keys": []})
+
+
 def test_the_shown_error_is_the_one_that_is_answered(client: TestClient) -> None:
     answer = client.post("/v1/collections/texts/search", json={"vector": [1, 2]}).json()
-    shown = {**ANSWERS[3], "detail": ANSWERS[3]["detail"].replace("384", "32"), "title": answer["title"]}
+    shown = {**ANSWERS[4], "detail": ANSWERS[4]["detail"].replace("384", "32"), "title": answer["title"]}
     assert answer == shown
 
 
@@ -79,8 +87,8 @@ def test_the_schema_is_openapi_3_1_and_every_operation_describes_answers_and_pro
     document = openapi()
     assert document["openapi"].startswith("3.1")
     operations = [operation for methods in document["paths"].values() for operation in methods.values()]
-    assert {operation["operationId"] for operation in operations} == {"healthz", "search", "add", "context"}
-    assert [set(operation["responses"]) for operation in operations] == [{"200", "default"}] * 4
+    assert {operation["operationId"] for operation in operations} == {"healthz", "info", "search", "add", "context"}
+    assert [set(operation["responses"]) for operation in operations] == [{"200", "default"}] * 5
     for operation in operations:
         assert "$ref" in operation["responses"]["200"]["content"]["application/json"]["schema"]
         problem = operation["responses"]["default"]["content"]["application/problem+json"]["schema"]

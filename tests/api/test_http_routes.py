@@ -6,12 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from fastapi.testclient import TestClient
 
 import semsearch
 from semsearch.collection import Collection
+from semsearch.search import filter_costs
+from semsearch.search.snapshot import SnapshotCache, Status
 from semsearch.types import Context, Profile, SearchMode, SearchResult
 
 HIT_KEYS = [
@@ -69,7 +72,7 @@ def test_every_field_of_a_search_reaches_the_engine(client: TestClient, monkeypa
 
     def spy(self: Collection, query: str | None, **options: object) -> SearchResult:
         calls.append((query, options))
-        return SearchResult(query, SearchMode.SEMANTIC, (), Profile("exact", 0, None, None, {}))
+        return SearchResult(query, SearchMode.SEMANTIC, (), Profile("exact", "cpu", 0, None, None, {}))
 
     monkeypatch.setattr(Collection, "search", spy)
     options = {"vector": [1.0], "k": 7, "mode": "semantic", "filter": {"a": 1}, "target_recall": 0.5, "exact": True}
@@ -136,6 +139,36 @@ def test_a_document_brings_its_vector_to_a_collection_without_a_model(client: Te
 def test_no_documents_at_all_is_an_add_that_does_nothing(client: TestClient) -> None:
     answer = client.post(ADD, json={"documents": []})
     assert (answer.status_code, answer.json()["added"]) == (200, 0)
+
+
+def test_info_answers_what_the_library_answers_with_paths_below_the_folder(client: TestClient, indexes: Path) -> None:
+    answer = client.get("/v1/collections/texts")
+    with Collection.open(indexes / "texts") as collection:
+        expected = json.loads(json.dumps(asdict(collection.info())))
+    assert answer.status_code == 200
+    assert {**answer.json(), "bytes": 0} == {**expected, "bytes": 0, "path": "texts"}
+    assert list(answer.json()) == list(expected)
+
+
+def test_info_does_not_tell_where_on_the_machine_a_damaged_file_is(client: TestClient, indexes: Path) -> None:
+    reason = f"{indexes}/texts/faiss/3.ivf has 5 bytes"
+    with mock.patch.object(SnapshotCache, "status", return_value=Status(0, reason)):
+        assert client.get("/v1/collections/texts").json()["degraded"] == "texts/faiss/3.ivf has 5 bytes"
+
+
+def test_info_suggests_the_keys_whose_filters_were_slow_in_this_service(
+    client: TestClient, indexes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filter_costs, "_FROM_MILLISECONDS", 0.0)
+    for number in range(10):
+        client.post(SEARCH, json={"query": "leave", "filter": {"year": number}})
+    [suggested] = client.get("/v1/collections/texts").json()["suggested_keys"]
+    assert suggested.pop("milliseconds") > 0
+    assert suggested == {"key": "year", "searches": 10, "command": "semsearch index-key texts year"}
+    with Collection.open(indexes / "texts") as collection:
+        collection.index_key("year")
+    answer = client.get("/v1/collections/texts").json()
+    assert (answer["indexed_keys"], answer["suggested_keys"]) == (["year"], [])
 
 
 def documents(number: int) -> dict[str, Any]:

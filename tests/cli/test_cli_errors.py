@@ -146,6 +146,26 @@ def test_a_wrong_device_in_the_option_exits_with_2_and_names_the_option(cli: Cli
     assert "--device is 'gpu'" in run.err
 
 
+def test_a_wrong_search_device_exits_with_2_and_names_the_option_or_the_variable(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = cli("--search-device", "gpu", "list")
+    assert run.code == 2
+    assert "--search-device is 'gpu'" in run.err
+    monkeypatch.setenv("SEMSEARCH_SEARCH_DEVICE", "mps")
+    assert "SEMSEARCH_SEARCH_DEVICE is 'mps'" in cli("list").err
+
+
+def test_a_search_device_that_is_not_there_exits_with_2_and_says_so(
+    cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    Collection.create(folder / "indexes/own", dim=2).close()
+    run = cli("--search-device", "cuda", "info", "own")
+    assert run.code == 2
+    assert "torch finds no CUDA device here" in run.err
+
+
 def test_a_wrong_document_size_in_the_environment_exits_with_2(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEMSEARCH_MAX_DOCUMENT_BYTES", "many")
     run = cli("add", "new", "x.txt")
@@ -221,7 +241,7 @@ def test_ctrl_c_in_a_running_add_keeps_what_was_committed(folder: Path) -> None:
     with subprocess.Popen(command, cwd=folder, text=True, bufsize=1, **pipes) as process:
         assert process.stdin is not None
         assert process.stderr is not None
-        for number in range(300):  # more than a batch
+        for number in range(1_200):  # more than a batch
             process.stdin.write(f'{{"id": "{number}", "text": "x", "vector": [1, {number}]}}\n')
         while "committed" not in process.stderr.readline():
             assert process.poll() is None
@@ -229,7 +249,7 @@ def test_ctrl_c_in_a_running_add_keeps_what_was_committed(folder: Path) -> None:
         assert process.stderr.read() == "semsearch: interrupted: everything committed so far is kept\n"
         assert process.wait() == 130
     with Collection.open(folder / "indexes/own") as collection:
-        assert 0 < collection.count() < 300
+        assert 0 < collection.count() < 1_200
 
 
 def test_a_serving_error_becomes_an_exit_code_of_1_and_a_message(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,9 +262,10 @@ def test_a_serving_error_becomes_an_exit_code_of_1_and_a_message(cli: Cli, monke
 def test_serve_gets_the_settings_of_the_options(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     monkeypatch.setattr("semsearch.api.app.serve", lambda settings, *, port: calls.append((settings, port)))
-    assert cli("--indexes", "elsewhere", "--device", "cpu", "serve", "--port", "0").code == 0
+    given = ["--indexes", "elsewhere", "--device", "cpu", "--search-device", "auto"]
+    assert cli(*given, "serve", "--port", "0").code == 0
     [(settings, port)] = calls
-    assert (settings.indexes, settings.device, port) == (Path("elsewhere"), "cpu", 0)
+    assert (settings.indexes, settings.device, settings.search_device, port) == (Path("elsewhere"), "cpu", "auto", 0)
 
 
 def test_a_closed_pipe_ends_quietly(folder: Path) -> None:

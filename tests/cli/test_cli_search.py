@@ -22,7 +22,7 @@ def test_search_json_has_exactly_the_fields_of_the_contract(cli: Cli, pets: str)
     assert (first["start"], first["end"], first["text"]) == (0, 22, "the cat sat on the mat")
     assert first["metadata"] == {"year": 2020}
     assert len(answer["hits"]) == 2
-    assert set(answer["profile"]) == {"path", "scanned", "nprobe", "matches", "milliseconds"}
+    assert set(answer["profile"]) == {"path", "search_device", "scanned", "nprobe", "matches", "milliseconds"}
 
 
 def test_search_for_people_has_rank_score_title_or_id_span_and_text(cli: Cli, pets: str) -> None:

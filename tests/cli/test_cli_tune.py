@@ -22,10 +22,10 @@ def points(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_tune_prints_the_operating_curve(cli: Cli, points: str) -> None:
     run = cli("tune", points)
     assert run.code == 0
-    assert run.out.splitlines()[0].split() == ["NPROBE", "RECALL@10", "RECALL@100", "MS", "A", "QUERY"]
+    assert run.out.splitlines()[0].split() == ["ALLOWED", "NPROBE", "CANDIDATES", "RECALL@10", "RECALL@100", "MS", "A", "QUERY"]
     curve = cli("tune", points, "--json").json()["curve"]
-    assert curve[0]["nprobe"] == 1
-    assert curve[-1]["recall_at_10"] >= 0.999
+    assert curve[-1]["recall_at_10"] > curve[0]["recall_at_10"] > 0
+    assert all(point["milliseconds"] > 0 for point in curve)
 
 
 def test_tune_draws_a_picture(cli: Cli, points: str, folder: Path) -> None:

@@ -45,7 +45,7 @@ def interrupt_a_drop(root: Path, after: int) -> None:
     """Remove the first parts of a collection that has all of them, whose log holds what was acknowledged."""
     store = DocumentStore.open(root)
     put(store, "a")
-    for folder, name in (("vectors", "3-0.f16"), ("vectors", "3-0.ids.npy"), ("faiss", "3.ivf"), ("tmp", "x.tmp")):
+    for folder, name in (("vectors", "3-0.f16"), ("vectors", "3-0.ids.npy"), ("faiss", "3.base"), ("tmp", "x.tmp")):
         files.make_directory(root / folder)
         (root / folder / name).write_bytes(b"x")
     parts = {part: [(path, path.read_bytes()) for path in each_file(root / part)] for part in PARTS}

@@ -1,14 +1,16 @@
 """What can be asked of one collection; ranking, storing and every check of values are the engine's."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Request
 
 from semsearch.api.schemas import AddRequest, CollectionName, ContextRequest, SearchRequest
 from semsearch.collection import Collection
-from semsearch.types import AddReport, Context, SearchResult
+from semsearch.types import AddReport, CollectionInfo, Context, SearchResult
 
 if TYPE_CHECKING:
+    from semsearch.api.maintenance import MaintenanceThread
     from semsearch.api.registry import OpenCollections
 
 router = APIRouter(prefix="/v1/collections/{collection}")
@@ -20,6 +22,13 @@ def _opened(request: Request, collection: CollectionName) -> Collection:
 
 
 Opened = Annotated[Collection, Depends(_opened)]
+
+
+@router.get("")
+def info(request: Request, collection: Opened) -> CollectionInfo:
+    """Tell what a collection holds, what serves its searches, and which keys its filters want indexed."""
+    known, below = collection.info(), request.app.state.collections.below
+    return replace(known, path=below(known.path), degraded=None if known.degraded is None else below(known.degraded))
 
 
 @router.post("/search")
@@ -37,9 +46,12 @@ def search(collection: Opened, body: SearchRequest) -> SearchResult:
 
 
 @router.post("/documents")
-def add(collection: Opened, body: AddRequest) -> AddReport:
+def add(request: Request, collection: Opened, body: AddRequest) -> AddReport:
     """Insert or replace documents by id; they are durable and can be found when this answers."""
-    return collection.add(each.document() for each in body.documents)
+    report = collection.add((each.document() for each in body.documents), maintain=False)
+    maintenance: MaintenanceThread = request.app.state.maintenance
+    maintenance.soon(collection)
+    return report
 
 
 @router.post("/context")
