@@ -98,11 +98,11 @@ def passages_of(source: str, count: int) -> tuple[list[str], Vectors]:
     return texts[:count], np.concatenate(parts)[:count].astype(np.float32)
 
 
-def vector_blocks(count: int) -> Iterator[StoredVectors]:
-    """So many vectors, in blocks of at most 20,000: those of the passages first, then synthetic ones."""
-    real = min(count, len(_every_passage()))
+def vector_blocks(count: int, real: int | None = None) -> Iterator[StoredVectors]:
+    """So many vectors, in blocks of at most 20,000: those of up to `real` passages first, then synthetic ones."""
+    real = min(count, len(_every_passage()), count if real is None else real)
     yield from passage_blocks(real)
-    yield from synthetic_blocks(count - real)
+    yield from synthetic_blocks(count - real, real)
 
 
 def passage_blocks(count: int) -> Iterator[StoredVectors]:
@@ -114,7 +114,7 @@ def passage_blocks(count: int) -> Iterator[StoredVectors]:
         yield _block(number)[: count - number * BLOCK]
 
 
-def synthetic_blocks(count: int) -> Iterator[StoredVectors]:
+def synthetic_blocks(count: int, real: int) -> Iterator[StoredVectors]:
     """Vectors to go on with where the real ones end: a passage's vector plus 0.4 of another's, normalised.
 
     They lie between topics, as a passage of two topics would. With 1,000 held-out passages as queries of an IVF of 512
@@ -124,7 +124,7 @@ def synthetic_blocks(count: int) -> Iterator[StoredVectors]:
     Of the neighbours 45 and 76 % are synthetic then; rows with Gaussian noise would lie apart from all topics, and
     hardly ever be found.
     """
-    blocks = -(-len(_every_passage()) // BLOCK)
+    blocks = -(-real // BLOCK)
     for number in itertools.count():
         if count <= 0:
             return

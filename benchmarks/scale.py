@@ -60,12 +60,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="documents, rising")
     parser.add_argument("--queries", type=int, default=1_000, help="passages held out as queries")
+    parser.add_argument("--real", type=int, help="passages to embed at most, synthetic vectors beyond (default: all)")
     arguments = parser.parse_args()
     parameters = {**vars(arguments), "batch": BATCH, "dim": DIM, "k": K, "seed": SEED}
     figures: dict[str, Any] = {"growth": [], "slopes": [], "removal": []}
     with tempfile.TemporaryDirectory() as temporary:
         folder, path = Path(temporary), Path(temporary) / "collection"
-        prepare(folder, max(arguments.sizes), arguments.queries)
+        prepare(folder, max(arguments.sizes), arguments.queries, arguments.real)
         vectors = np.memmap(folder / "vectors.f16", np.float16, mode="r").reshape(-1, DIM)
         queries = vectors[: arguments.queries].astype(np.float32)
         for size in arguments.sizes:
@@ -79,10 +80,10 @@ def main() -> None:
         sys.exit("removed documents were found")
 
 
-def prepare(folder: Path, rows: int, queries: int) -> None:
+def prepare(folder: Path, rows: int, queries: int, real: int | None) -> None:
     """Write texts and vectors to files, for processes to read without holding them; the first are the queries'."""
     with (folder / "vectors.f16").open("wb") as file:
-        for block in vector_blocks(queries + rows):
+        for block in vector_blocks(queries + rows, real):
             file.write(as_stored(block).tobytes())
     texts = passages(queries + rows)[queries:]
     made = "lorem ipsum dolor sit amet " * 100

@@ -62,13 +62,9 @@ def oracle(
     """Exact search written as directly as it can be: float64, one query at a time, sorted by (-score, id)."""
     all_scores, all_ids = [], []
     for query in queries.astype(np.float64):
-        products = [
-            (id, float(np.dot(query, row))) for id, row in zip(ids.tolist(), vectors.astype(np.float64), strict=True)
-        ]
-        scored = [
-            (-round(min(1.0, max(-1.0, score)), 6), id) for id, score in products if allowed is None or id in allowed
-        ]
-        best = sorted(scored)[:k]
+        scores = (vectors.astype(np.float64) @ query).clip(-1.0, 1.0).round(6)
+        scored = zip((-scores).tolist(), ids.tolist(), strict=True)
+        best = sorted(pair for pair in scored if allowed is None or pair[1] in allowed)[:k]
         all_scores.append([-score for score, _ in best])
         all_ids.append([id for _, id in best])
     return all_scores, all_ids

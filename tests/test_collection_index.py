@@ -28,7 +28,7 @@ from numbered import (
 from synthetic import clustered
 
 from semsearch import Collection, files
-from semsearch.errors import InvalidRequestError
+from semsearch.errors import InvalidRequestError, StoreError
 from semsearch.index import sizing
 from semsearch.index.collection_index import Measured
 from semsearch.index.payload import Payload
@@ -37,7 +37,7 @@ from semsearch.ingest import maintenance
 from semsearch.types import IndexInfo, OperatingPoint, Vectors
 
 pytestmark = pytest.mark.usefixtures("small_is_large")
-QUERIES = clustered(100, DIM, seed=9)
+QUERIES = clustered(60, DIM, seed=9)
 PARTS = {"base", "base_ids", "delta", "delta_ids"}
 
 
@@ -120,7 +120,7 @@ def test_in_each_codec_base_delta_and_tail_are_found_after_growth_removal_and_co
         assert (index.codec, index.rows, index.delta, again.info().tail) == (codec, 1_220, 220, 27)
         assert all(by_index(again, query) for query in QUERIES[:5])
         assert recall(again, QUERIES, live) >= 0.95
-        assert recall(again, VECTORS[1_000:1_250], live) >= 0.95
+        assert recall(again, VECTORS[1_000:1_250:4], live) >= 0.95
         assert all(found(again, VECTORS[number], k=1) == [number] for number in live[::40])
         again.compact()
         index = index_of(again)
@@ -178,14 +178,14 @@ def test_what_is_added_goes_into_a_delta_up_to_a_fourth_of_the_base_and_then_int
     assert (index_of(indexed).rows, index_of(indexed).delta, indexed.info().tail) == (ROWS + 200, 200, 0)
     indexed.add(documents(ROWS + 200, ROWS + 500))
     assert (index_of(indexed).rows, index_of(indexed).delta) == (ROWS + 500, 500)
-    assert recall(indexed, VECTORS[ROWS : ROWS + 500], range(ROWS + 500)) >= 0.95
+    assert recall(indexed, VECTORS[ROWS : ROWS + 500 : 5], range(ROWS + 500)) >= 0.95
     indexed.add(documents(ROWS + 500, ROWS + 700))
     assert parts(indexed) == {"base", "base_ids"}
     index = index_of(indexed)
     assert (index.rows, index.delta, index.trained) == (ROWS + 700, 0, ROWS)
     assert generation(indexed) == trained
     assert names_on_disk(indexed) == {file.name for file in manifest(indexed)}
-    assert recall(indexed, VECTORS[ROWS : ROWS + 700 : 3], range(ROWS + 700)) >= 0.95
+    assert recall(indexed, VECTORS[ROWS : ROWS + 700 : 9], range(ROWS + 700)) >= 0.95
     assert recall(indexed, QUERIES, range(ROWS + 700)) >= 0.95
 
 
@@ -200,11 +200,11 @@ def test_a_segment_outside_base_and_delta_is_found_with_them(
     for number in (7, ROWS + 7, ROWS + 207, ROWS + 407):
         assert by_index(indexed, VECTORS[number])
         assert found(indexed, VECTORS[number], k=1) == [number]
-    assert recall(indexed, VECTORS[ROWS : ROWS + 450], range(ROWS + 450)) >= 0.95
+    assert recall(indexed, VECTORS[ROWS : ROWS + 450 : 6], range(ROWS + 450)) >= 0.95
     monkeypatch.setattr(sizing, "_OUTSIDE_SHARE", 0.01)
     indexed.add([])
     assert (index_of(indexed).rows, index_of(indexed).delta, indexed.info().tail) == (ROWS + 450, 450, 0)
-    assert recall(indexed, VECTORS[ROWS : ROWS + 450], range(ROWS + 450)) >= 0.95
+    assert recall(indexed, VECTORS[ROWS : ROWS + 450 : 6], range(ROWS + 450)) >= 0.95
 
 
 def test_compaction_leaves_no_row_outside_the_base(indexed: Collection) -> None:
@@ -213,7 +213,7 @@ def test_compaction_leaves_no_row_outside_the_base(indexed: Collection) -> None:
     indexed.compact()
     assert (index_of(indexed).rows, index_of(indexed).delta, indexed.info().tail) == (ROWS + 210, 0, 0)
     assert index_of(indexed).trained == ROWS
-    assert recall(indexed, VECTORS[ROWS : ROWS + 210], range(ROWS + 210)) >= 0.95
+    assert recall(indexed, VECTORS[ROWS : ROWS + 210 : 3], range(ROWS + 210)) >= 0.95
     indexed.remove(["3"])
     indexed.compact()
     assert (index_of(indexed).rows, index_of(indexed).trained) == (ROWS + 209, ROWS + 209)
@@ -341,7 +341,7 @@ def test_a_filter_within_the_index_finds_its_share_and_never_too_few(
     indexed.remove(str(number) for number in range(0, 300, 2))
     half = {"tenth": {"$in": [0, 2, 4, 5, 7]}}
     live = [number for number in range(ROWS + 300) if number % 10 in {0, 2, 4, 5, 7} and (number >= 300 or number % 2)]
-    assert sum(by_index(indexed, query, filter=half) for query in QUERIES) > 50
+    assert sum(by_index(indexed, query, filter=half) for query in QUERIES) > 30
     assert recall(indexed, QUERIES, live, filter=half) >= 0.95
     for k in (1, 10, 60, 100):
         for query in QUERIES[:5]:
@@ -429,11 +429,11 @@ def test_a_damaged_index_is_noticed_and_every_search_is_exact_until_it_is_rebuil
         assert not by_index(again, VECTORS[3])
         assert again.info().degraded is not None
         assert "cannot be used" in caplog.text
-        assert recall(again, QUERIES, range(ROWS + 200)) == 1.0
+        assert recall(again, QUERIES[:20], range(ROWS + 200)) == 1.0
         again.add([])
         assert again.info().degraded is None
         assert by_index(again, VECTORS[3])
-        assert recall(again, QUERIES, range(ROWS + 200)) >= 0.95
+        assert recall(again, QUERIES[:20], range(ROWS + 200)) >= 0.95
 
 
 @pytest.mark.parametrize("kind", sorted(PARTS))
@@ -449,7 +449,29 @@ def test_documents_are_added_to_a_collection_with_a_damaged_index_and_it_is_rebu
         report = again.add(documents(ROWS + 200, ROWS + 900))  # enough to seal while it is added
         assert (report.added, report.maintenance) == (700, None)
         assert (index_of(again).rows, again.info().tail) == (ROWS + 900, 0)
-        assert recall(again, QUERIES, range(ROWS + 900)) >= 0.95
+        assert recall(again, QUERIES[:20], range(ROWS + 900)) >= 0.95
+
+
+@pytest.mark.parametrize("kind", sorted(PARTS))
+def test_an_index_that_is_damaged_while_it_is_open_keeps_no_document_from_being_added(
+    indexed: Collection, kind: str
+) -> None:
+    indexed.add(documents(ROWS, ROWS + 200))
+    assert by_index(indexed, VECTORS[3])
+    at = root(indexed)
+    overwrite(at / manifest(indexed, kind)[0].name)
+    with pytest.raises(StoreError, match="damaged.*open the collection again, and compact it"):
+        indexed.tune()
+    report = indexed.add(documents(ROWS + 200, ROWS + 900))
+    assert report.added == 700
+    # a segment sealed meanwhile has the collection look again, and the damage mended at once
+    assert ("is damaged" in str(report.maintenance)) is kind.endswith("_ids")
+    with Collection.open(at) as reader:
+        assert found(reader, VECTORS[ROWS + 899], k=1) == [ROWS + 899]
+    indexed.close()
+    with Collection.open(at) as again:
+        again.compact()
+        assert (index_of(again).rows, again.info().tail) == (ROWS + 900, 0)
 
 
 @pytest.mark.parametrize("codec", list(Codec))

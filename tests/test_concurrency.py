@@ -12,7 +12,7 @@ import pytest
 from fakes import FakeEmbedder
 
 from semsearch import Collection, Document
-from semsearch.index import sizing
+from semsearch.index import measuring, sizing
 
 CHUNKS = 5
 
@@ -22,15 +22,21 @@ from collections import Counter
 from pathlib import Path
 import numpy as np
 from semsearch import Collection
-collection, end, searches = Collection.open(sys.argv[1]), time.monotonic() + float(sys.argv[2]), 0
+collection, end, searches, by_index = Collection.open(sys.argv[1]), time.monotonic() + float(sys.argv[2]), 0, 0
 rng = np.random.default_rng(int(sys.argv[3]))
 while time.monotonic() < end:
     hits = collection.search(vector=rng.standard_normal(32), k=10_000).hits
     versions = Counter((hit.document_id, hit.text.split()[0]) for hit in hits)
     assert set(versions.values()) <= {5}, versions
     assert len({name for name, _ in versions}) == len(versions), "two versions of one document"
+    near = collection.search(vector=rng.standard_normal(32), k=20)
+    assert len({hit.chunk_id for hit in near.hits}) == 20
+    versions = {(hit.document_id, hit.text.split()[0]) for hit in near.hits}
+    assert len({name for name, _ in versions}) == len(versions), "two versions of one document"
+    by_index += near.profile.path == "ivf"
     searches += 1
-print(searches)
+assert collection.info().degraded is None
+print(searches, by_index)
 """
 
 
@@ -45,9 +51,9 @@ def write(collection: Collection, end: float) -> int:
     rng, version = np.random.default_rng(0), 0
     while time.monotonic() < end:
         version += 1
-        names = rng.choice(60, 20, replace=False)
+        names = rng.choice(60, 6, replace=False)
         collection.add([Document(str(name), text(int(name), version)) for name in names])
-        collection.remove(str(name) for name in rng.choice(60, 5, replace=False))
+        collection.remove(str(name) for name in rng.choice(60, 2, replace=False))
     return version
 
 
@@ -59,6 +65,9 @@ def search(collection: Collection, end: float, seed: int, failures: list[str]) -
             versions = Counter((hit.document_id, hit.text.split()[0]) for hit in hits)
             if set(versions.values()) - {CHUNKS} or len({name for name, _ in versions}) != len(versions):
                 failures.append(f"not whole: {versions}")
+            near = collection.search(vector=rng.standard_normal(32), k=20).hits
+            if len({hit.chunk_id for hit in near}) != 20:
+                failures.append(f"not twenty: {near}")
     except Exception as error:
         failures.append(repr(error))
 
@@ -93,11 +102,20 @@ def test_the_texts_are_cut_into_five_chunks_each_with_its_version(tmp_path: Path
     assert [hit.text.split()[0] for hit in hits] == ["v7"] * CHUNKS
 
 
-def test_every_document_is_seen_whole_by_threads_and_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sizing, "INDEX_FROM", 250)  # so that indexes are built and swapped meanwhile
+@pytest.mark.usefixtures("small_is_large")
+def test_every_document_is_seen_whole_by_threads_and_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sizing, "INDEX_FROM", 150)  # so that indexes are built, extended and swapped meanwhile
+    monkeypatch.setattr(sizing, "SEAL_FROM", 20)
+    monkeypatch.setattr(measuring, "SAMPLE", 50)
     commits, failures, results = run(tmp_path, 6)
     assert failures == []
     assert commits >= 2
     for result in results:
         assert result.returncode == 0, result.stderr
-        assert int(result.stdout) >= 2
+        searches, by_index = map(int, result.stdout.split())
+        assert searches >= 2
+        assert by_index >= 1
+    assert "damaged" not in caplog.text
+    assert "cannot be used" not in caplog.text

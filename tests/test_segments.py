@@ -24,7 +24,7 @@ from synthetic import clustered
 
 from semsearch import Collection, files
 from semsearch.errors import CorruptStoreError, StoreFullError
-from semsearch.index import sizing
+from semsearch.index import measuring, sizing
 
 ROWS = 1_000
 QUERIES = clustered(10, DIM, seed=5)
@@ -35,6 +35,7 @@ def sizes(small_is_large: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sizing, "INDEX_FROM", 400)
     monkeypatch.setattr(sizing, "SEAL_FROM", 100)
     monkeypatch.setattr(sizing, "SEGMENT_ROWS", 300)
+    monkeypatch.setattr(measuring, "SAMPLE", 50)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 When something is done is decided in `semsearch.ingest.maintenance`.
 """
 
+import contextlib
 import errno
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -204,7 +205,8 @@ class Change:
 
     def read_index(self) -> Measured:
         """The index as it is after the change, which has to have one."""
-        index = read_index(self.store.root, self.files(), self._all_segments(), self.deleted)
+        with _told_as_damage(self.store.root):
+            index = read_index(self.store.root, self.files(), self._all_segments(), self.deleted)
         if index is None:
             raise StoreError(f"{self.store.root} has no index, and is about to change one")
         return index
@@ -262,7 +264,8 @@ class Change:
     def _read_part(self, kind: str, *, mapped: bool) -> tuple[Codec, Lists, Ids]:
         by_kind = {file.kind: file for file in self.files()}
         codec = Codec(by_kind["base"].details["codec"])
-        return codec, *read_part(self.store.root, codec, by_kind[kind], by_kind[f"{kind}_ids"], mapped=mapped)
+        with _told_as_damage(self.store.root):
+            return codec, *read_part(self.store.root, codec, by_kind[kind], by_kind[f"{kind}_ids"], mapped=mapped)
 
     def _publish_part(self, kind: str, lists: Lists, ids: Ids, details: dict[str, Any]) -> None:
         name = f"faiss/{details['generation']}-{self.number}.{kind}"  # a change may extend one and train another
@@ -282,10 +285,8 @@ class Change:
     def _ids_of(self, kinds: set[str]) -> Iterator[Ids]:
         for file in self.files():
             if file.kind in kinds:
-                try:
+                with _told_as_damage(self.store.root):
                     ids = read_ids(self.store.root / file.name)
-                except ValueError as error:
-                    raise StoreError(f"{self.store.root} has a damaged file: {error}") from error
                 yield ids
 
     def _write(self, blocks: Iterable[tuple[Ids, StoredVectors]]) -> SealedSegment:
@@ -307,6 +308,17 @@ class Change:
             raise _in_our_words(error, self.store.root) from error
         self.added.append(ManifestFile(name, kind, published.bytes, published.sha256, details))
         return self.added[-1]
+
+
+@contextlib.contextmanager
+def _told_as_damage(root: Path) -> Iterator[None]:
+    """StoreError for all the errors of FAISS and numpy at files that are not what was published."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as error:
+        raise StoreError(
+            f"the index of {root} is damaged: {error}; open the collection again, and compact it: that builds a new one"
+        ) from error
 
 
 def _in_our_words(error: OSError, root: Path) -> StoreError:

@@ -36,6 +36,7 @@ def writer_engine(path: Path, *, create: bool = False) -> Engine:
         "journal_mode = WAL",
         "synchronous = FULL",
         f"journal_size_limit = {_LOG_BYTES}",
+        "secure_delete = FAST",  # ON, as some builds have it, writes every page once more that is let go of
     )
     return _engine(path, mode="rwc" if create else "rw", begin="BEGIN IMMEDIATE", pragmas=pragmas, pool_size=1)
 

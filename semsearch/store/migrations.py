@@ -30,7 +30,7 @@ def m001_first_format(connection: Connection) -> None:
             CHECK (0 <= start AND start <= "end")) STRICT""",
         "CREATE INDEX ix_chunks_document ON chunks (document)",
         """CREATE TABLE tail_vectors (
-            chunk_id INTEGER PRIMARY KEY REFERENCES chunks (id), vector BLOB NOT NULL) STRICT""",
+            chunk_id INTEGER PRIMARY KEY, vector BLOB NOT NULL) STRICT""",
         "CREATE TABLE tombstones (seq INTEGER PRIMARY KEY AUTOINCREMENT, chunk_id INTEGER NOT NULL) STRICT",
         "CREATE INDEX ix_tombstones_chunk_id ON tombstones (chunk_id)",
         """CREATE TABLE files (

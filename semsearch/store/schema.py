@@ -56,7 +56,7 @@ chunks = Table(
 tail_vectors = Table(
     "tail_vectors",
     tables,
-    Column("chunk_id", Integer, ForeignKey("chunks.id"), primary_key=True),
+    Column("chunk_id", Integer, primary_key=True),  # no foreign key: emptying the table would write every page again
     Column("vector", LargeBinary, nullable=False),  # dim little-endian float16, normalised
 )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Executable, Insert, bindparam, delete, insert, literal, select, update
+from sqlalchemy import ColumnElement, Executable, Insert, bindparam, delete, func, insert, literal, select, update
 
 from semsearch.errors import ConflictError
 from semsearch.store.conditions import place_in_document, scalar_at
@@ -116,7 +116,11 @@ class StoreWriter(StoreReader):
 
     def take_from_tail(self, through: int) -> None:
         """Remove the tail's vectors up to this chunk id, which a sealed file has now."""
-        self._connection.execute(delete(tail_vectors).where(tail_vectors.c.chunk_id <= through))
+        newest = self._connection.execute(select(func.max(tail_vectors.c.chunk_id))).scalar_one()
+        if newest is not None and newest <= through:
+            self._connection.execute(delete(tail_vectors))  # without a condition SQLite lets go of the pages unwritten
+        elif newest is not None:
+            self._connection.execute(delete(tail_vectors).where(tail_vectors.c.chunk_id <= through))
 
     def forget_tombstones(self, chunk_ids: Iterable[int]) -> None:
         """Remove the tombstones of chunks that no file has any more."""

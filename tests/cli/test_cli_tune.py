@@ -9,7 +9,7 @@ from semsearch.index import sizing
 
 
 @pytest.fixture
-def points(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def points(cli: Cli, folder: Path, costs_by_size: None, monkeypatch: pytest.MonkeyPatch) -> str:
     """A collection with an index."""
     monkeypatch.setattr(sizing, "INDEX_FROM", 300)
     rng = random.Random(1)
@@ -22,7 +22,16 @@ def points(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_tune_prints_the_operating_curve(cli: Cli, points: str) -> None:
     run = cli("tune", points)
     assert run.code == 0
-    assert run.out.splitlines()[0].split() == ["ALLOWED", "NPROBE", "CANDIDATES", "RECALL@10", "RECALL@100", "MS", "A", "QUERY"]
+    assert run.out.splitlines()[0].split() == [
+        "ALLOWED",
+        "NPROBE",
+        "CANDIDATES",
+        "RECALL@10",
+        "RECALL@100",
+        "MS",
+        "A",
+        "QUERY",
+    ]
     curve = cli("tune", points, "--json").json()["curve"]
     assert curve[-1]["recall_at_10"] > curve[0]["recall_at_10"] > 0
     assert all(point["milliseconds"] > 0 for point in curve)
@@ -53,3 +62,10 @@ def test_another_target_for_an_existing_collection_is_refused(cli: Cli, points: 
     run = cli("add", points, "points.jsonl", "--target-recall", "0.9")
     assert run.code == 2
     assert "0.95" in run.err
+
+
+def test_info_tells_what_serves_searches(cli: Cli, points: str) -> None:
+    facts = dict(line.split(maxsplit=1) for line in cli("info", points).out.splitlines())
+    assert facts["index"].startswith("400 vectors in 10 inverted lists (compact)")
+    index = cli("info", points, "--json").json()["index"]
+    assert (index["rows"], index["delta"], index["trained"], index["codec"]) == (400, 0, 400, "compact")
