@@ -25,8 +25,10 @@ from semsearch.store.records import Entry
 from semsearch.types import AddReport, Document, Failure, Progress, ProgressCallback, Span, StoredVectors
 
 logger = logging.getLogger(__name__)
-_BATCH_DOCUMENTS = 1_024
-_BATCH_CHARACTERS = 200_000  # some 50,000 tokens: seconds of embedding on two cores, so that progress is seen and kept
+# What a commit holds: seconds of embedding on two cores, so that progress is seen and kept; vectors that are brought
+# along take no time, and fewer commits write fewer pages twice.
+_BATCH_EMBEDDED, _BATCH_BROUGHT = 256, 1_024
+_BATCH_CHARACTERS = 200_000  # some 50,000 tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def add_documents(
         raise InvalidRequestError(f"documents is a {kind}; pass several semsearch.Document, as in a list") from error
     store.lock()
     run = _Run(store, embedder)
-    for batch in _batches(items):
+    for batch in _batches(items, _BATCH_BROUGHT if embedder is None else _BATCH_EMBEDDED):
         run.add(batch)
         if progress is not None:
             progress(Progress(run.documents, run.chunks))
@@ -193,13 +195,13 @@ def _entry(item: _Prepared, spans: Sequence[Span], vectors: StoredVectors) -> En
     return Entry(item.document, item.content_hash, item.details_hash, tuple(spans), vectors)
 
 
-def _batches(documents: Iterable[Document | Failure]) -> Iterator[list[Document | Failure]]:
+def _batches(documents: Iterable[Document | Failure], most: int) -> Iterator[list[Document | Failure]]:
     batch: list[Document | Failure] = []
     characters = 0
     for item in documents:
         batch.append(item)
         characters += len(item.text) if isinstance(item, Document) and isinstance(item.text, str) else 0
-        if len(batch) >= _BATCH_DOCUMENTS or characters >= _BATCH_CHARACTERS:
+        if len(batch) >= most or characters >= _BATCH_CHARACTERS:
             yield batch
             batch, characters = [], 0
     if batch:
