@@ -14,10 +14,11 @@ from semsearch.index import measuring, sizing
 from semsearch.index.vectors import as_stored, as_vectors
 from semsearch.ingest import pipeline
 from semsearch.ingest.maintenance import maintain
-from semsearch.types import ManifestFile, Vectors
+from semsearch.types import IndexInfo, ManifestFile, Vectors
 
 DIM, ROWS = 16, 2_000
 VECTORS = clustered(5 * ROWS, DIM)
+PARTS = {"base", "base_ids", "delta", "delta_ids"}  # kinds of files
 
 
 def cost_by_size(patch: pytest.MonkeyPatch) -> None:
@@ -33,7 +34,7 @@ def cost_by_size(patch: pytest.MonkeyPatch) -> None:
 def make_small_large(patch: pytest.MonkeyPatch) -> None:
     """As `cost_by_size`, and an index from 500 rows on, a segment from 200 on, and batches of 256."""
     cost_by_size(patch)
-    patch.setattr(pipeline, "_BATCH_DOCUMENTS", 256)
+    patch.setattr(pipeline, "_BATCH_BROUGHT", 256)
     patch.setattr(sizing, "INDEX_FROM", 500)
     patch.setattr(sizing, "SEAL_FROM", 200)
 
@@ -71,6 +72,26 @@ def recall(
 def manifest(collection: Collection, kind: str | None = None) -> list[ManifestFile]:
     with collection._store.read() as reader:
         return [file for file in reader.manifest() if kind is None or file.kind == kind]
+
+
+def index_of(collection: Collection) -> IndexInfo:
+    info = collection.info()
+    assert info.index is not None
+    assert info.degraded is None
+    return info.index
+
+
+def parts(collection: Collection) -> set[str]:
+    return {file.kind for file in manifest(collection)} & PARTS
+
+
+def generation(collection: Collection) -> int:
+    [base] = manifest(collection, "base")
+    return int(base.details["generation"])
+
+
+def by_index(collection: Collection, query: Vectors, **options: object) -> bool:
+    return collection.search(vector=query, **options).profile.path == "ivf"
 
 
 def root(collection: Collection) -> Path:

@@ -1,81 +1,39 @@
 """Collections large enough for a FAISS index, with the thresholds lowered so that a few hundred rows are large."""
 
-import logging
-import os
-from collections.abc import Callable
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numbered import (
     DIM,
+    PARTS,
     ROWS,
     VECTORS,
-    KilledError,
-    compact_beside_readers,
-    die_at,
+    by_index,
     document,
     documents,
     expected,
     found,
+    generation,
+    index_of,
     manifest,
     names_on_disk,
+    parts,
     recall,
     root,
 )
 from synthetic import clustered
 
-from semsearch import Collection, files
-from semsearch.errors import InvalidRequestError, StoreError
+from semsearch import Collection
+from semsearch.errors import InvalidRequestError
 from semsearch.index import sizing
-from semsearch.index.collection_index import Measured
-from semsearch.index.payload import Payload
 from semsearch.index.sizing import Codec
 from semsearch.ingest import maintenance
-from semsearch.types import IndexInfo, OperatingPoint, Vectors
+from semsearch.types import OperatingPoint, Vectors
 
 pytestmark = pytest.mark.usefixtures("small_is_large")
 QUERIES = clustered(60, DIM, seed=9)
-PARTS = {"base", "base_ids", "delta", "delta_ids"}
-
-
-def index_of(collection: Collection) -> IndexInfo:
-    info = collection.info()
-    assert info.index is not None
-    assert info.degraded is None
-    return info.index
-
-
-def parts(collection: Collection) -> set[str]:
-    return {file.kind for file in manifest(collection)} & PARTS
-
-
-def generation(collection: Collection) -> int:
-    [base] = manifest(collection, "base")
-    return int(base.details["generation"])
-
-
-def by_index(collection: Collection, query: Vectors, **options: object) -> bool:
-    return collection.search(vector=query, **options).profile.path == "ivf"
-
-
-def loaded_payload(collection: Collection) -> Payload:
-    """What the collection searches, loaded."""
-    collection.search(vector=VECTORS[0])
-    loaded = collection._snapshots._loaded
-    assert loaded is not None
-    assert loaded.payload is not None
-    return loaded.payload.payload
-
-
-def replace_payload(collection: Collection, payload: Payload) -> None:
-    loaded = collection._snapshots._loaded
-    assert loaded is not None
-    assert loaded.payload is not None
-    measured = Measured(payload, loaded.payload.curve, loaded.payload.exact_milliseconds)
-    collection._snapshots._loaded = replace(loaded, payload=measured)
 
 
 # --- searching
@@ -154,6 +112,13 @@ def test_the_codec_is_compact_unless_memory_is_too_small_for_it(
     with Collection.create(tmp_path / "poor", dim=DIM) as made:
         made.add(documents(600))
         assert index_of(made).codec == "sq8"
+
+
+def test_points_of_the_curve_in_the_manifest_are_those_of_info(indexed: Collection) -> None:
+    [base] = manifest(indexed, "base")
+    curve = index_of(indexed).curve
+    assert curve == tuple(OperatingPoint(*point) for point in base.details["curve"])
+    assert all(0 <= point.recall_at_10 <= 1 for point in curve)
 
 
 # --- growing
@@ -262,7 +227,7 @@ def test_topics_that_are_added_after_the_training_are_found_at_the_target(indexe
     assert after.curve != before.curve
     assert recall(indexed, vectors[ROWS : ROWS + 300], range(ROWS + 300), vectors) >= 0.94  # observed 0.95
     indexed.add(documents(ROWS + 300, ROWS + 1_200, vectors=vectors))
-    assert recall(indexed, queries, range(ROWS + 1_200), vectors) >= 0.95
+    assert recall(indexed, queries, range(ROWS + 1_200), vectors) >= 0.93  # observed 0.956
     assert recall(indexed, QUERIES, range(ROWS + 1_200), vectors) >= 0.95
 
 
@@ -277,14 +242,24 @@ def test_an_index_that_was_not_measured_again_would_miss_them(
     assert recall(indexed, vectors[ROWS:], range(ROWS + 300), vectors) < 0.9
 
 
-def test_centroids_that_no_longer_fit_are_trained_anew(indexed: Collection) -> None:
-    trained = generation(indexed)
-    vectors = np.concatenate([VECTORS[:ROWS], of_another_kind(1_500)])
-    indexed.add(documents(ROWS, ROWS + 1_500, vectors=vectors))
-    assert (index_of(indexed).trained, index_of(indexed).delta) == (ROWS + 1_500, 0)
-    assert generation(indexed) > trained
-    assert names_on_disk(indexed) == {file.name for file in manifest(indexed)}
-    assert recall(indexed, of_another_kind(100, seed=1), range(ROWS + 1_500), vectors) >= 0.95
+@pytest.mark.parametrize("codec", ["compact", "float16"])  # float16 finds all in all lists, compact finds no more
+def test_centroids_that_no_longer_fit_are_trained_anew(tmp_path: Path, codec: str) -> None:
+    vectors = np.concatenate([VECTORS[:1_000], of_another_kind(1_000)])
+    with Collection.create(tmp_path / "c", dim=DIM, codec=codec) as made:
+        made.add(documents(1_000))
+        trained = generation(made)
+        made.add(documents(1_000, 2_000, vectors=vectors))
+        assert (index_of(made).trained, index_of(made).delta) == (2_000, 0)
+        assert generation(made) > trained
+        assert names_on_disk(made) == {file.name for file in manifest(made)}
+        assert recall(made, vectors[1_000::10], range(2_000), vectors) >= 0.95
+
+
+def test_more_of_the_same_is_no_reason_to_train_anew(tmp_path: Path) -> None:
+    with Collection.create(tmp_path / "c", dim=DIM, codec="float16") as made:
+        made.add(documents(1_000))
+        made.add(documents(1_000, 2_000))
+        assert (index_of(made).rows, index_of(made).trained) == (2_000, 1_000)
 
 
 # --- removing and replacing
@@ -302,6 +277,30 @@ def test_rows_removed_after_the_index_are_not_found(indexed: Collection) -> None
     assert by_index(indexed, VECTORS[1])
     assert recall(indexed, QUERIES, live) >= 0.95
     assert recall(indexed, QUERIES, live, exact=True) == 1.0
+
+
+def test_a_segment_that_is_rewritten_without_rows_that_the_delta_has_leaves_them_masked(indexed: Collection) -> None:
+    indexed.add(documents(ROWS, ROWS + 200))
+    gone = range(ROWS, ROWS + 120)
+    indexed.remove(str(number) for number in gone)
+    indexed.add(documents(ROWS + 200, ROWS + 400))
+    stored = sum(file.details["rows"] for file in manifest(indexed, "segment"))
+    assert stored == ROWS + 280  # the segment of the delta's rows was rewritten
+    assert (index_of(indexed).rows, index_of(indexed).delta) == (ROWS + 400, 400)
+    with Collection.open(root(indexed)) as again:
+        for number in gone[::10]:
+            assert by_index(again, VECTORS[number])
+            assert not set(found(again, VECTORS[number], k=30)) & set(gone)
+        assert again.info().degraded is None
+
+
+def test_an_open_collection_masks_what_is_removed_in_its_index(indexed: Collection) -> None:
+    assert by_index(indexed, VECTORS[0])
+    indexed.remove(str(number) for number in range(0, 100, 2))
+    with indexed._snapshots.current() as snapshot:
+        answer = snapshot.index.search(VECTORS[:100], 10)
+    assert answer.path == "ivf"
+    assert not np.isin(answer.ids, np.arange(0, 100, 2) + 1).any()
 
 
 def test_a_replaced_document_is_found_where_it_is_now_and_only_there(indexed: Collection) -> None:
@@ -348,220 +347,3 @@ def test_a_filter_within_the_index_finds_its_share_and_never_too_few(
             hits = found(indexed, query, k=k, filter=half)
             assert len(hits) == len(set(hits)) == k
             assert set(hits) <= set(live)
-
-
-# --- readers
-
-
-def test_a_reader_keeps_up_with_a_writer(indexed: Collection) -> None:
-    with Collection.open(root(indexed)) as reader:
-        assert found(reader, VECTORS[3])[0] == 3
-        indexed.remove(["3"])
-        assert found(reader, VECTORS[3])[0] != 3
-        indexed.add([document(ROWS)])
-        assert found(reader, VECTORS[ROWS])[0] == ROWS
-        for end in (ROWS + 300, ROWS + 900):  # a delta, and then a new base
-            indexed.add(documents(ROWS + 1, end))
-            assert found(reader, VECTORS[end - 1])[0] == end - 1
-            assert by_index(reader, VECTORS[end - 1])
-            assert reader.info().degraded is None
-
-
-def grown_by_a_delta(collection: Collection) -> None:
-    collection.add(documents(ROWS, ROWS + 250))
-
-
-def grown_by_a_base(collection: Collection) -> None:
-    collection.add(documents(ROWS, ROWS + 900))
-
-
-def rewritten(collection: Collection) -> None:
-    collection.remove(str(number) for number in range(1_000, 1_300))
-    compact_beside_readers(collection)
-
-
-@pytest.mark.parametrize("change", [grown_by_a_delta, grown_by_a_base, rewritten])
-@pytest.mark.parametrize("searched", [True, False], ids=["searched-before", "not-searched-before"])
-def test_a_reader_with_the_old_index_open_goes_on_while_its_files_vanish(
-    indexed: Collection, change: Callable[[Collection], None], searched: bool
-) -> None:
-    with Collection.open(root(indexed)) as reader, reader._snapshots.current() as snapshot:
-        if searched:
-            snapshot.index.search(VECTORS[:1], 10)
-        change(indexed)
-        answer = snapshot.index.search(VECTORS[:5], 10)
-        assert answer.path == "ivf"
-        assert answer.ids[:, 0].tolist() == [1, 2, 3, 4, 5]
-        assert answer.ids.max() <= ROWS
-        chunks = set(answer.ids.ravel().tolist())
-        assert len(snapshot.reader.chunks(chunks)) == len(chunks)
-        assert reader.info().degraded is None
-
-
-# --- damage
-
-
-def cut_short(path: Path) -> None:
-    os.truncate(path, path.stat().st_size - 10)
-
-
-def overwrite(path: Path) -> None:
-    path.write_bytes(b"\x5a" * path.stat().st_size)
-
-
-def overwrite_the_end(path: Path) -> None:
-    data = path.read_bytes()
-    path.write_bytes(data[: len(data) * 2 // 3] + b"\x5a" * (len(data) - len(data) * 2 // 3))
-
-
-@pytest.mark.parametrize("damage", [cut_short, overwrite, Path.unlink])
-@pytest.mark.parametrize("kind", sorted(PARTS))
-def test_a_damaged_index_is_noticed_and_every_search_is_exact_until_it_is_rebuilt(
-    indexed: Collection, kind: str, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
-) -> None:
-    indexed.add(documents(ROWS, ROWS + 200))
-    at = root(indexed)
-    [file] = manifest(indexed, kind)
-    indexed.close()
-    damage(at / file.name)
-    with caplog.at_level(logging.WARNING), Collection.open(at) as again:
-        assert found(again, VECTORS[3])[0] == 3
-        assert not by_index(again, VECTORS[3])
-        assert again.info().degraded is not None
-        assert "cannot be used" in caplog.text
-        assert recall(again, QUERIES[:20], range(ROWS + 200)) == 1.0
-        again.add([])
-        assert again.info().degraded is None
-        assert by_index(again, VECTORS[3])
-        assert recall(again, QUERIES[:20], range(ROWS + 200)) >= 0.95
-
-
-@pytest.mark.parametrize("kind", sorted(PARTS))
-def test_documents_are_added_to_a_collection_with_a_damaged_index_and_it_is_rebuilt_with_them(
-    indexed: Collection, kind: str
-) -> None:
-    indexed.add(documents(ROWS, ROWS + 200))
-    at = root(indexed)
-    [file] = manifest(indexed, kind)
-    indexed.close()
-    overwrite(at / file.name)
-    with Collection.open(at) as again:
-        report = again.add(documents(ROWS + 200, ROWS + 900))  # enough to seal while it is added
-        assert (report.added, report.maintenance) == (700, None)
-        assert (index_of(again).rows, again.info().tail) == (ROWS + 900, 0)
-        assert recall(again, QUERIES[:20], range(ROWS + 900)) >= 0.95
-
-
-@pytest.mark.parametrize("kind", sorted(PARTS))
-def test_an_index_that_is_damaged_while_it_is_open_keeps_no_document_from_being_added(
-    indexed: Collection, kind: str
-) -> None:
-    indexed.add(documents(ROWS, ROWS + 200))
-    assert by_index(indexed, VECTORS[3])
-    at = root(indexed)
-    overwrite(at / manifest(indexed, kind)[0].name)
-    with pytest.raises(StoreError, match="damaged.*open the collection again, and compact it"):
-        indexed.tune()
-    report = indexed.add(documents(ROWS + 200, ROWS + 900))
-    assert report.added == 700
-    # a segment sealed meanwhile has the collection look again, and the damage mended at once
-    assert ("is damaged" in str(report.maintenance)) is kind.endswith("_ids")
-    with Collection.open(at) as reader:
-        assert found(reader, VECTORS[ROWS + 899], k=1) == [ROWS + 899]
-    indexed.close()
-    with Collection.open(at) as again:
-        again.compact()
-        assert (index_of(again).rows, again.info().tail) == (ROWS + 900, 0)
-
-
-@pytest.mark.parametrize("codec", list(Codec))
-def test_an_index_whose_lists_are_overwritten_never_shows_what_is_not_so(tmp_path: Path, codec: Codec) -> None:
-    with Collection.create(tmp_path / "c", dim=DIM, codec=str(codec)) as made:
-        made.add(documents(1_000))
-        [base] = manifest(made, "base")
-    overwrite_the_end(tmp_path / "c" / base.name)
-    with Collection.open(tmp_path / "c") as again:
-        for query in QUERIES[:20]:
-            hits = again.search(vector=query).hits
-            assert len(hits) == 10
-            for hit in hits:
-                assert hit.text == f"text {hit.document_id}"
-                assert hit.score == pytest.approx(float(query @ VECTORS[int(hit.document_id)]), abs=1e-3)
-        again.add([])
-        again.compact()
-
-
-def test_what_a_damaged_index_proposes_never_becomes_a_hit_against_the_filter(indexed: Collection) -> None:
-    payload = loaded_payload(indexed)
-    replace_payload(indexed, replace(payload, ids=np.append(payload.ids[7:], payload.ids[-1] + np.arange(1, 8))))
-    hits = indexed.search(vector=VECTORS[3], filter={"tenth": 3}).hits
-    assert [hit.metadata["tenth"] for hit in hits] == [3] * 10
-    assert [int(hit.document_id) for hit in hits] == expected(VECTORS[3], range(3, ROWS, 10))
-
-
-def test_an_index_that_proposes_what_is_not_there_is_given_up_at_once(
-    indexed: Collection, caplog: pytest.LogCaptureFixture
-) -> None:
-    payload = loaded_payload(indexed)
-    replace_payload(indexed, replace(payload, ids=payload.ids + 1_000_000))
-    with caplog.at_level(logging.WARNING):
-        assert found(indexed, VECTORS[3]) == expected(VECTORS[3], range(ROWS))
-    assert "is damaged" in caplog.text
-    assert "no segment has" in str(indexed.info().degraded)
-    indexed.add([])
-    assert indexed.info().degraded is None
-    assert by_index(indexed, VECTORS[3])
-
-
-# --- interruption
-
-
-POINTS = ["publish.written", "publish.fsynced", "publish.renamed", "publish.dirsynced", "store.precommit"]
-
-
-@pytest.mark.parametrize("point", POINTS)
-def test_an_interrupted_first_index_leaves_nothing_that_counts(tmp_path: Path, point: str) -> None:
-    with Collection.create(tmp_path / "c", dim=DIM) as made:
-        made.add(documents(499))
-    with Collection.open(tmp_path / "c") as again, files.armed(point, die_at(1)), pytest.raises(KilledError):
-        again.add([document(499)])
-    with Collection.open(tmp_path / "c") as again:
-        assert again.count() == (499 if point == "store.precommit" else 500)
-        assert again.info().degraded is None
-        again.add([document(499)])
-        assert index_of(again).rows == 500
-        assert names_on_disk(again) == {file.name for file in manifest(again)}
-        assert list((tmp_path / "c" / "tmp").iterdir()) == []
-
-
-@pytest.mark.parametrize(("rows", "kinds"), [(200, PARTS), (700, {"base", "base_ids"})], ids=["delta", "base"])
-def test_an_interrupted_extension_leaves_the_index_as_it_was_whatever_file_it_was_at(
-    indexed: Collection, tmp_path: Path, rows: int, kinds: set[str]
-) -> None:
-    before, at = index_of(indexed), root(indexed)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sizing, "SEAL_FROM", 10**9)
-        indexed.add(documents(ROWS, ROWS + rows))
-    indexed.close()
-    for turn in count(1):
-        with Collection.open(at) as again, files.armed("publish.renamed", die_at(turn)):
-            try:
-                again.add([])
-                break
-            except KilledError:
-                pass
-        with Collection.open(at) as again:
-            assert index_of(again) == before
-            assert again.info().tail == rows
-            assert found(again, VECTORS[ROWS + 5], k=1) == [ROWS + 5]
-    assert turn == 5  # a segment with its ids, a part with its ids, and nothing more to interrupt
-    with Collection.open(at) as again:
-        assert (parts(again), index_of(again).rows) == (kinds, ROWS + rows)
-        assert names_on_disk(again) == {file.name for file in manifest(again)}
-
-
-def test_points_of_the_curve_in_the_manifest_are_those_of_info(indexed: Collection) -> None:
-    [base] = manifest(indexed, "base")
-    curve = index_of(indexed).curve
-    assert curve == tuple(OperatingPoint(*point) for point in base.details["curve"])
-    assert all(0 <= point.recall_at_10 <= 1 for point in curve)

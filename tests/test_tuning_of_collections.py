@@ -32,7 +32,7 @@ def least_milliseconds(curve: Curve, target: float) -> float:
 
 def test_hard_queries_get_what_is_promised_once_they_were_tuned_for(indexed: Collection) -> None:
     unseen = hard_queries(100, seed=2)
-    assert recall(indexed, unseen, range(ROWS)) < 0.9  # observed 0.85: they are not like the rows
+    assert recall(indexed, unseen, range(ROWS)) < 0.9  # observed 0.59: they are not like the rows
     indexed.tune(vectors=hard_queries(300))
     assert recall(indexed, unseen, range(ROWS)) >= 0.95
 

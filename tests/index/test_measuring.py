@@ -16,7 +16,7 @@ from semsearch.index.tuning import SHARES, knn_recall
 from semsearch.index.vectors import as_stored, as_vectors
 from semsearch.types import Ids, OperatingPoint, Scores, Vectors
 
-ROWS, DIM, NLIST = 3_000, 16, 60
+ROWS, DIM, NLIST = 2_000, 16, 40
 CODECS = pytest.mark.parametrize("codec", list(Codec))
 
 
