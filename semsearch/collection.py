@@ -88,8 +88,8 @@ class Collection:
         Raises:
             CollectionExistsError: something is there already.
             ConfigError: the search device is not there.
-            InvalidRequestError: both a model and a dim, an empty model, a dim that is not 1 to 65,536, or a target
-                outside (0, 1].
+            InvalidRequestError: both a model and a dim, an empty model, a dim that is not 1 to 65,536, a target
+                outside (0, 1], or an unknown codec.
             ModelError, MissingDependencyError: the model cannot be had.
         """
         if dim is not None and model is not None:
@@ -97,6 +97,7 @@ class Collection:
         if dim is not None and (type(dim) is not int or not 1 <= dim <= MAX_DIM):
             raise InvalidRequestError(f"dim is {dim!r}; vectors have 1 to {MAX_DIM:,} numbers")
         check_target(target_recall)
+        chosen_codec = check_codec(codec)
         searching = choose_device(search_device)
         check_free(Path(path))
         if dim is None:
@@ -104,7 +105,7 @@ class Collection:
             spec = CollectionSpec(model.dim, model.name, model.fingerprint, "float32", model.max_tokens)
         else:
             spec = CollectionSpec(dim)
-        store = DocumentStore.create(Path(path), replace(spec, target_recall=target_recall, codec=check_codec(codec)))
+        store = DocumentStore.create(Path(path), replace(spec, target_recall=target_recall, codec=chosen_codec))
         return cls(store, PinnedEmbedder(store.root, spec.fingerprint, model, device), searching)
 
     @classmethod

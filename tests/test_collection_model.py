@@ -150,9 +150,7 @@ class IndexedCollectionMachine(CollectionMachine):
             super().check(query, k, live, **options)
 
 
-def all_of_it(
-    measured: Measured, queries: Vectors, k: int, target_recall: float, allowed: IdSet | None
-) -> OperatingPoint:
+def all_of_it(measured: Measured, k: int, target_recall: float, allowed: IdSet | None) -> OperatingPoint:
     return OperatingPoint(measured.payload.nlist, 2 * len(measured.payload.ids), 1.0, 1.0, 0.0)
 
 

@@ -41,14 +41,12 @@ class Measured:
         """The same with these rows masked."""
         return Measured(self.payload.without(ids), self.curve, self.exact_milliseconds)
 
-    def point_for(self, queries: Vectors, k: int, target_recall: float, allowed: IdSet | None) -> OperatingPoint | None:
+    def point_for(self, k: int, target_recall: float, allowed: IdSet | None = None) -> OperatingPoint | None:
         """How to search the payload, `None` where an exact scan is cheaper or surer."""
         share = self.payload.share(allowed)
         point = cheapest(self.curve, target_recall, k, share)
         exact = exact_cost(self.exact_milliseconds, share)
         if point is None or point.milliseconds >= exact or (allowed is not None and exact < _AT_ONCE):
-            return None
-        if allowed is not None and self.payload.density(queries, point.nprobe, allowed) < _USUAL_DENSITY * share:
             return None
         return point
 
@@ -111,12 +109,14 @@ class CollectionIndex:
     def _search_payload(
         self, measured: Measured, queries: Vectors, k: int, target_recall: float, allowed: IdSet | None
     ) -> Neighbours | None:
-        point = measured.point_for(queries, k, target_recall, allowed)
+        point = measured.point_for(k, target_recall, allowed)
         if point is None:
             return None
         proposed = measured.payload.search(
             queries, k, nprobe=point.nprobe, candidates=point.candidates, allowed=allowed
         )
+        if proposed.density < _USUAL_DENSITY * measured.payload.share(allowed):
+            return None
         others = [part.search(queries, k, allowed_ids=allowed) for part in self._outside]
         scores, ids = _merged(
             [proposed.scores, *(each.scores for each in others)], [proposed.ids, *(each.ids for each in others)], k

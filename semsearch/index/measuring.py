@@ -24,7 +24,9 @@ _FILTERS_FROM = 100_000  # rows; of fewer, what a filter allows is scanned in a 
 _SEED = 4321
 _NOBODY = -2  # whose own row a query is that is no row; ABSENT is -1
 _RECENT = 0.2  # the share of rows, last added, that is measured by itself: they may be of another kind
-_FAR = 8  # bytes read from anywhere, in the time of bytes read in a row: only to leave out points that cannot win
+# What reading takes, estimated only to leave out points that cannot win before the others are timed.
+_BYTES_A_MILLISECOND = 10_000_000
+_FAR = 8  # bytes read in a row, in the time of one read from anywhere
 _CANDIDATES = {Codec.COMPACT: (2, 4, 8), Codec.SQ8: (1, 2, 4), Codec.FLOAT16: (1,)}  # for each hit
 
 
@@ -33,18 +35,18 @@ def measure(payload: Payload, segments: Sequence[Segment], queries: Vectors | No
 
     At each point the lowest recall counts: short questions are harder than rows, and new rows than old ones.
     """
-    sets = _query_sets(segments, queries)
-    shares = SHARES if len(payload) >= _FILTERS_FROM else SHARES[:1]
-    curve = _curve(payload, segments, *sets[0], shares)
-    for asked, own in sets[1:]:
-        curve = lower(curve, _curve(payload, segments, asked, own, SHARES[:1]))
-    timed = tuple(_timed(payload, sets[0][0], point) for point in worthwhile(curve))
-    return Measured(payload, worthwhile(timed), _exact_milliseconds(segments, sets[0][0]))
+    [(rows, own), *others] = _query_sets(segments, queries)
+    allowed = _filters(segments, SHARES if len(payload) >= _FILTERS_FROM else SHARES[:1])
+    curve = _curve(payload, segments, rows, own, allowed)
+    for asked, own in others:
+        curve = lower(curve, _curve(payload, segments, asked, own, {1.0: None}))
+    timed = tuple(_timed(payload, rows, point, allowed[point.share]) for point in worthwhile(curve))
+    return Measured(payload, worthwhile(timed), _exact_milliseconds(segments, rows))
 
 
 def is_found(measured: Measured, segments: Sequence[Segment], target_recall: float) -> bool:
     """Whether the last added rows are still found at the point that the curve gives for the target."""
-    point = measured.point_for(np.empty((0, 0), dtype=np.float32), DEPTHS[0], target_recall, None)
+    point = measured.point_for(DEPTHS[0], target_recall)
     if point is None:
         return True
     queries, own = _drawn(segments, _FEWER, _RECENT)
@@ -84,11 +86,17 @@ def _drawn(segments: Sequence[Segment], count: int, last: float) -> tuple[Vector
     return vectors, own
 
 
-def _curve(payload: Payload, segments: Sequence[Segment], queries: Vectors, own: Ids, shares: Sequence[float]) -> Curve:
-    """What is found at every nprobe and number of candidates, untimed; `milliseconds` is a number that goes with it."""
+def _filters(segments: Sequence[Segment], shares: Sequence[float]) -> dict[float, IdSet | None]:
+    """For each share so many of the live rows, drawn at random; `None` for all of them."""
     draw = np.random.default_rng(_SEED)
     live = np.concatenate([ids for segment in segments for ids, _ in segment.blocks()])
-    allowed = {share: None if share == 1.0 else IdSet(live[draw.random(len(live)) < share]) for share in shares}
+    return {share: None if share == 1.0 else IdSet(live[draw.random(len(live)) < share]) for share in shares}
+
+
+def _curve(
+    payload: Payload, segments: Sequence[Segment], queries: Vectors, own: Ids, allowed: dict[float, IdSet | None]
+) -> Curve:
+    """What is found at every nprobe and number of candidates, with the milliseconds that memory alone would take."""
     exact = _exact_scores(segments, queries, own, allowed, DEPTHS[-1])
     points: list[OperatingPoint] = []
     for share, some in allowed.items():
@@ -119,30 +127,28 @@ def _points(payload: Payload, asked: _Asked, nprobe: int, share: float) -> Itera
     for candidates, (recall, scanned) in at_10.items():
         codes = scanned * payload.codec.row_bytes(asked.queries.shape[1]) / payload.codec.copies
         rows = candidates * DEPTHS[0] * 2 * asked.queries.shape[1] * _FAR
-        yield OperatingPoint(nprobe, candidates, recall, at_100[candidates][0], codes + rows, share)
+        milliseconds = (codes + rows) / _BYTES_A_MILLISECOND
+        yield OperatingPoint(nprobe, candidates, recall, at_100[candidates][0], milliseconds, share)
 
 
 def _recalls(payload: Payload, asked: _Asked, k: int, nprobe: int) -> dict[int, tuple[float, float]]:
     """Lower bounds of knn_recall, and rows scanned a query, by the number of candidates for each hit."""
     use_threads(cores())
     several = _CANDIDATES[payload.codec]
-    found, scanned = payload.propose(asked.queries, several[-1] * k + 1, nprobe, asked.allowed)  # one more: itself
+    found, visited = payload.propose(asked.queries, several[-1] * k + 1, nprobe, asked.allowed)  # one more: itself
+    a_query, errors = payload.rows_in(visited) / len(asked.queries), 1 if asked.allowed is None else 2
     recalls = {}
     for candidates in several:
         numbers = payload.numbers_of([part[:, : candidates * k + 1] for part in found])
         scores, best = payload.rows.nearest(asked.queries, numbers, k + 1)
         ids = np.where(best == ABSENT, ABSENT, payload.rows.ids[best])
         recall = knn_recall(_without_self(ids, scores, asked.own), asked.exact[:, :k])
-        recalls[candidates] = lower_bound(recall, 1 if asked.allowed is None else 2), scanned / len(asked.queries)
+        recalls[candidates] = lower_bound(recall, errors), a_query
     return recalls
 
 
-def _timed(payload: Payload, queries: Vectors, point: OperatingPoint) -> OperatingPoint:
+def _timed(payload: Payload, queries: Vectors, point: OperatingPoint, allowed: IdSet | None) -> OperatingPoint:
     """The point with the median of searches one after the other, for 10 neighbours."""
-    allowed = None
-    if point.share < 1.0:
-        keep = np.random.default_rng(_SEED).random(len(payload.ids)) < point.share
-        allowed = IdSet(np.asarray(payload.ids[keep]))
     spent = []
     for query in queries[:_TIMED]:
         start = time.perf_counter()

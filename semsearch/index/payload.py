@@ -37,11 +37,20 @@ class DamagedIndexError(RuntimeError):
 
 @dataclass(frozen=True)
 class Proposed:
-    """Scores (q, k), -inf behind the last, chunk ids (q, k), ABSENT there, and the rows that were scored."""
+    """What a search of the payload found.
+
+    Attributes:
+        scores: (q, k), -inf behind the last.
+        ids: chunk ids (q, k), ABSENT behind the last.
+        scanned: rows in the lists visited, for all queries together.
+        density: of the rows in the lists that a query visited, the share that a filter allows, the smallest of all
+            queries; 1 without a filter.
+    """
 
     scores: Scores
     ids: Ids
     scanned: int
+    density: float
 
 
 @dataclass(frozen=True)
@@ -106,23 +115,38 @@ class Payload:
         scores, ids = (
             np.concatenate(parts) for parts in zip(*((each.scores, each.ids) for each in found), strict=True)
         )
-        return Proposed(scores, ids, sum(each.scanned for each in found))
+        return Proposed(scores, ids, sum(each.scanned for each in found), min(each.density for each in found))
 
     def _search(self, queries: Vectors, k: int, nprobe: int, candidates: int, allowed: IdSet | None) -> Proposed:
         """On one core: a query alone is too small to share, and a batch keeps all cores busy by its blocks."""
         use_threads(1)
-        chosen = self._choose_lists(queries, nprobe)
-        ordinals = self._proposed(queries, candidates * max(k, LEAST_HITS), chosen, allowed)
+        ordinals, visited = self.propose(queries, candidates * max(k, LEAST_HITS), nprobe, allowed)
         scores, ids = self._scored(queries, self.numbers_of(ordinals), k)
-        return Proposed(scores, ids, int(self._sizes[chosen[1]].sum()))
+        return Proposed(scores, ids, self.rows_in(visited), self._density(visited, allowed))
 
-    def propose(self, queries: Vectors, depth: int, nprobe: int, allowed: IdSet | None) -> tuple[list[Ids], int]:
-        """Ordinals (q, depth) from each part, and the rows scanned for all queries together.
+    def propose(self, queries: Vectors, depth: int, nprobe: int, allowed: IdSet | None) -> tuple[list[Ids], Ids]:
+        """Ordinals (q, depth) from each part, and the lists visited (q, nprobe).
 
         The ones that the codes hold for the nearest come first; behind the last, ordinals are negative.
         """
-        chosen = self._choose_lists(queries, nprobe)
-        return self._proposed(queries, depth, chosen, allowed), int(self._sizes[chosen[1]].sum())
+        faiss, bits = load_faiss(), self._findable(allowed).bits
+        queries = inverted.padded(self.codec, queries)
+        nearness, visited = self.parts[0].quantizer.search(queries, nprobe)
+        found = []
+        for part in self.parts:
+            scores = np.empty((len(queries), depth), dtype=np.float32)
+            ordinals = np.empty((len(queries), depth), dtype=np.int64)
+            # the parameters and the bitmap belong to this call: FAISS changes the one and borrows the other
+            selector = None if bits is None else faiss.IDSelectorBitmap(bits)
+            parameters = faiss.SearchParametersIVF(nprobe=visited.shape[1], sel=selector)
+            pointers = map(faiss.swig_ptr, (visited, nearness, scores, ordinals))
+            part.search_preassigned_c(len(queries), faiss.swig_ptr(queries), depth, *pointers, False, parameters)
+            found.append(ordinals)
+        return found, visited
+
+    def rows_in(self, visited: Ids) -> int:
+        """Rows in these lists (q, nprobe), those that may not be found included."""
+        return int(self._sizes[visited].sum())
 
     def numbers_of(self, ordinals: Sequence[Ids]) -> Ids:
         """Numbers of stored rows (q, c), each at most once a query, for ordinals of each part.
@@ -137,33 +161,11 @@ class Payload:
         numbers[:, 1:][numbers[:, 1:] == numbers[:, :-1]] = ABSENT
         return numbers
 
-    def density(self, queries: Vectors, nprobe: int, allowed: IdSet) -> float:
-        """The smallest share of rows that are allowed, among those of the lists that a query visits."""
+    def _density(self, visited: Ids, allowed: IdSet | None) -> float:
         by_list = self._findable(allowed).by_list
-        _, visited = self._choose_lists(queries, nprobe)
         if by_list is None:
             return 1.0
         return float((by_list[visited].sum(axis=1) / np.maximum(self._sizes[visited].sum(axis=1), 1)).min())
-
-    def _proposed(self, queries: Vectors, depth: int, chosen: tuple[Vectors, Ids], allowed: IdSet | None) -> list[Ids]:
-        """As `propose`, for lists that are `chosen`: their scores and numbers, (q, nprobe) each."""
-        faiss, bits = load_faiss(), self._findable(allowed).bits
-        queries = inverted.padded(self.codec, queries)
-        found = []
-        for part in self.parts:
-            scores = np.empty((len(queries), depth), dtype=np.float32)
-            ordinals = np.empty((len(queries), depth), dtype=np.int64)
-            # the parameters and the bitmap belong to this call: FAISS changes the one and borrows the other
-            selector = None if bits is None else faiss.IDSelectorBitmap(bits)
-            parameters = faiss.SearchParametersIVF(nprobe=chosen[1].shape[1], sel=selector)
-            pointers = map(faiss.swig_ptr, (chosen[1], chosen[0], scores, ordinals))
-            part.search_preassigned_c(len(queries), faiss.swig_ptr(queries), depth, *pointers, False, parameters)
-            found.append(ordinals)
-        return found
-
-    def _choose_lists(self, queries: Vectors, nprobe: int) -> tuple[Vectors, Ids]:
-        chosen: tuple[Vectors, Ids] = self.parts[0].quantizer.search(inverted.padded(self.codec, queries), nprobe)
-        return chosen
 
     def _scored(self, queries: Vectors, numbers: Ids, k: int) -> tuple[Scores, Ids]:
         """The k best (q, k), by exact scores, of candidates (q, c)."""

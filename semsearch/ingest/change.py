@@ -165,11 +165,10 @@ class Change:
         self._remove_part("base")
         self._publish_part("base", lists, np.concatenate([ids, more_ids]), base.details)
 
-    def measure(self) -> Measured:
-        """Measure the index as it is after the change, and keep what was found."""
-        measured = measure(
-            self.read_index().payload, self.covered_segments(), read_queries(self.store.root, self.files())
-        )
+    def measure(self, index: Measured | None = None) -> Measured:
+        """Measure the index as it is after the change, and keep what was found; `index`, if it was read already."""
+        payload = (self.read_index() if index is None else index).payload
+        measured = measure(payload, self.covered_segments(), read_queries(self.store.root, self.files()))
         self._describe_base(
             {
                 "curve": measured.curve,
@@ -180,13 +179,11 @@ class Change:
         )
         return measured
 
-    def is_well_measured(self) -> bool:
+    def is_well_measured(self, index: Measured) -> bool:
         """Whether the curve still speaks for the index: it has not grown much, and what came last is found."""
-        index, target = self.read_index(), self.store.spec.target_recall
-        rows = self._part("base").details["measured_rows"]
-        return len(index.payload.ids) <= sizing.MEASURED_GROWTH * rows and is_found(
-            index, self.covered_segments(), target
-        )
+        limit = sizing.MEASURED_GROWTH * self._part("base").details["measured_rows"]
+        target = self.store.spec.target_recall
+        return len(index.payload.ids) <= limit and is_found(index, self.covered_segments(), target)
 
     def is_worn(self, measured: Measured) -> bool:
         """Whether the present centroids serve much worse than when they were trained, on fewer rows."""

@@ -109,7 +109,8 @@ def _index(change: Change, step: Step, now: Coverage, memory: int) -> None:
             change.extend_delta()
         else:
             change.extend_base()
-        if not change.is_well_measured() and change.is_worn(change.measure()):
+        index = change.read_index()
+        if not change.is_well_measured(index) and change.is_worn(change.measure(index)):
             logger.info("the centroids no longer fit what was added")
             _train(change, now, memory)
 

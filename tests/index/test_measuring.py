@@ -49,7 +49,7 @@ def recall(payload: Payload, queries: Vectors, vectors: Vectors, k: int, point: 
 
 
 def chosen(measured: Measured, k: int, target: float) -> OperatingPoint:
-    point = measured.point_for(directions(1), k, target, None)
+    point = measured.point_for(k, target)
     assert point is not None
     return point
 

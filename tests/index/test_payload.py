@@ -166,10 +166,16 @@ def test_the_density_is_the_least_share_of_allowed_rows_in_the_lists_of_a_query(
             ]
         )
         shares.append(np.isin(IDS[inside], allowed).mean())
-    assert payload.density(queries, nprobe, IdSet(allowed)) == pytest.approx(min(shares))
-    assert payload.density(queries, nprobe, IdSet(IDS)) == 1.0
-    assert payload.density(queries, NLIST, IdSet(allowed)) == pytest.approx(400 / ROWS, rel=0.05)
-    assert payload.density(queries, nprobe, IdSet(np.empty(0, dtype=np.int64))) == 0.0
+
+    def density(nprobe: int, some: Ids | None) -> float:
+        return payload.search(
+            queries, 10, nprobe=nprobe, candidates=2, allowed=None if some is None else IdSet(some)
+        ).density
+
+    assert density(nprobe, allowed) == pytest.approx(min(shares))
+    assert density(nprobe, IDS) == density(nprobe, None) == 1.0
+    assert density(NLIST, allowed) == pytest.approx(400 / ROWS, rel=0.05)
+    assert density(nprobe, np.empty(0, dtype=np.int64)) == 0.0
 
 
 def test_rows_scanned_are_those_of_the_visited_lists(payload: Payload, queries: Vectors) -> None:
