@@ -18,6 +18,7 @@ from semsearch.types import IndexInfo, ManifestFile, Vectors
 
 DIM, ROWS = 16, 2_000
 VECTORS = clustered(5 * ROWS, DIM)
+QUERIES = clustered(60, DIM, seed=9)
 PARTS = {"base", "base_ids", "delta", "delta_ids"}  # kinds of files
 
 

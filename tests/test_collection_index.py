@@ -8,6 +8,7 @@ import pytest
 from numbered import (
     DIM,
     PARTS,
+    QUERIES,
     ROWS,
     VECTORS,
     by_index,
@@ -33,7 +34,6 @@ from semsearch.ingest import maintenance
 from semsearch.types import OperatingPoint, Vectors
 
 pytestmark = pytest.mark.usefixtures("small_is_large")
-QUERIES = clustered(60, DIM, seed=9)
 
 
 # --- searching

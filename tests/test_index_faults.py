@@ -7,29 +7,10 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
+import numbered
 import numpy as np
 import pytest
-from numbered import (
-    DIM,
-    PARTS,
-    ROWS,
-    VECTORS,
-    KilledError,
-    by_index,
-    compact_beside_readers,
-    die_at,
-    document,
-    documents,
-    expected,
-    found,
-    index_of,
-    manifest,
-    names_on_disk,
-    parts,
-    recall,
-    root,
-)
-from synthetic import clustered
+from numbered import DIM, PARTS, QUERIES, ROWS, VECTORS, KilledError
 
 from semsearch import Collection, files
 from semsearch.errors import StoreError
@@ -39,7 +20,6 @@ from semsearch.index.payload import Payload
 from semsearch.index.sizing import Codec
 
 pytestmark = pytest.mark.usefixtures("small_is_large")
-QUERIES = clustered(60, DIM, seed=9)
 
 
 def loaded_payload(collection: Collection) -> Payload:
@@ -63,30 +43,30 @@ def replace_payload(collection: Collection, payload: Payload) -> None:
 
 
 def test_a_reader_keeps_up_with_a_writer(indexed: Collection) -> None:
-    with Collection.open(root(indexed)) as reader:
-        assert found(reader, VECTORS[3])[0] == 3
+    with Collection.open(numbered.root(indexed)) as reader:
+        assert numbered.found(reader, VECTORS[3])[0] == 3
         indexed.remove(["3"])
-        assert found(reader, VECTORS[3])[0] != 3
-        indexed.add([document(ROWS)])
-        assert found(reader, VECTORS[ROWS])[0] == ROWS
+        assert numbered.found(reader, VECTORS[3])[0] != 3
+        indexed.add([numbered.document(ROWS)])
+        assert numbered.found(reader, VECTORS[ROWS])[0] == ROWS
         for end in (ROWS + 300, ROWS + 900):  # a delta, and then a new base
-            indexed.add(documents(ROWS + 1, end))
-            assert found(reader, VECTORS[end - 1])[0] == end - 1
-            assert by_index(reader, VECTORS[end - 1])
+            indexed.add(numbered.documents(ROWS + 1, end))
+            assert numbered.found(reader, VECTORS[end - 1])[0] == end - 1
+            assert numbered.by_index(reader, VECTORS[end - 1])
             assert reader.info().degraded is None
 
 
 def grown_by_a_delta(collection: Collection) -> None:
-    collection.add(documents(ROWS, ROWS + 250))
+    collection.add(numbered.documents(ROWS, ROWS + 250))
 
 
 def grown_by_a_base(collection: Collection) -> None:
-    collection.add(documents(ROWS, ROWS + 900))
+    collection.add(numbered.documents(ROWS, ROWS + 900))
 
 
 def rewritten(collection: Collection) -> None:
     collection.remove(str(number) for number in range(1_000, 1_300))
-    compact_beside_readers(collection)
+    numbered.compact_beside_readers(collection)
 
 
 @pytest.mark.parametrize("change", [grown_by_a_delta, grown_by_a_base, rewritten])
@@ -94,7 +74,7 @@ def rewritten(collection: Collection) -> None:
 def test_a_reader_with_the_old_index_open_goes_on_while_its_files_vanish(
     indexed: Collection, change: Callable[[Collection], None], searched: bool
 ) -> None:
-    with Collection.open(root(indexed)) as reader, reader._snapshots.current() as snapshot:
+    with Collection.open(numbered.root(indexed)) as reader, reader._snapshots.current() as snapshot:
         if searched:
             snapshot.index.search(VECTORS[:1], 10)
         change(indexed)
@@ -123,71 +103,73 @@ def overwrite_the_end(path: Path) -> None:
     path.write_bytes(data[: len(data) * 2 // 3] + b"\x5a" * (len(data) - len(data) * 2 // 3))
 
 
+def damaged(collection: Collection, kind: str, damage: Callable[[Path], None]) -> Path:
+    """The path of the collection, closed, with a delta and one file of its index damaged."""
+    collection.add(numbered.documents(ROWS, ROWS + 200))
+    at = numbered.root(collection)
+    [file] = numbered.manifest(collection, kind)
+    collection.close()
+    damage(at / file.name)
+    return at
+
+
 @pytest.mark.parametrize("damage", [cut_short, overwrite, Path.unlink])
 @pytest.mark.parametrize("kind", sorted(PARTS))
 def test_a_damaged_index_is_noticed_and_every_search_is_exact_until_it_is_rebuilt(
     indexed: Collection, kind: str, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    indexed.add(documents(ROWS, ROWS + 200))
-    at = root(indexed)
-    [file] = manifest(indexed, kind)
-    indexed.close()
-    damage(at / file.name)
+    at = damaged(indexed, kind, damage)
     with caplog.at_level(logging.WARNING), Collection.open(at) as again:
-        assert found(again, VECTORS[3])[0] == 3
-        assert not by_index(again, VECTORS[3])
+        assert numbered.found(again, VECTORS[3])[0] == 3
+        assert not numbered.by_index(again, VECTORS[3])
         assert again.info().degraded is not None
         assert "cannot be used" in caplog.text
-        assert recall(again, QUERIES[:20], range(ROWS + 200)) == 1.0
+        assert numbered.recall(again, QUERIES[:20], range(ROWS + 200)) == 1.0
         again.add([])
         assert again.info().degraded is None
-        assert by_index(again, VECTORS[3])
-        assert recall(again, QUERIES[:20], range(ROWS + 200)) >= 0.9
+        assert numbered.by_index(again, VECTORS[3])
+        assert numbered.recall(again, QUERIES[:20], range(ROWS + 200)) >= 0.9
 
 
 @pytest.mark.parametrize("kind", sorted(PARTS))
 def test_documents_are_added_to_a_collection_with_a_damaged_index_and_it_is_rebuilt_with_them(
     indexed: Collection, kind: str
 ) -> None:
-    indexed.add(documents(ROWS, ROWS + 200))
-    at = root(indexed)
-    [file] = manifest(indexed, kind)
-    indexed.close()
-    overwrite(at / file.name)
+    at = damaged(indexed, kind, overwrite)
     with Collection.open(at) as again:
-        report = again.add(documents(ROWS + 200, ROWS + 900))  # enough to seal while it is added
+        report = again.add(numbered.documents(ROWS + 200, ROWS + 900))  # enough to seal while it is added
         assert (report.added, report.maintenance) == (700, None)
-        assert (index_of(again).rows, again.info().tail) == (ROWS + 900, 0)
-        assert recall(again, QUERIES[:20], range(ROWS + 900)) >= 0.9
+        assert (numbered.index_of(again).rows, again.info().tail) == (ROWS + 900, 0)
+        assert numbered.recall(again, QUERIES[:20], range(ROWS + 900)) >= 0.9
 
 
 @pytest.mark.parametrize("kind", sorted(PARTS))
 def test_an_index_that_is_damaged_while_it_is_open_keeps_no_document_from_being_added(
     indexed: Collection, kind: str
 ) -> None:
-    indexed.add(documents(ROWS, ROWS + 200))
-    assert by_index(indexed, VECTORS[3])
-    at = root(indexed)
-    overwrite(at / manifest(indexed, kind)[0].name)
+    indexed.add(numbered.documents(ROWS, ROWS + 200))
+    assert numbered.by_index(indexed, VECTORS[3])
+    at = numbered.root(indexed)
+    overwrite(at / numbered.manifest(indexed, kind)[0].name)
     with pytest.raises(StoreError, match="damaged.*open the collection again, and compact it"):
         indexed.tune()
-    report = indexed.add(documents(ROWS + 200, ROWS + 900))
+    report = indexed.add(numbered.documents(ROWS + 200, ROWS + 900))
     assert report.added == 700
     # a segment sealed meanwhile has the collection look again, and the damage mended at once
     assert ("is damaged" in str(report.maintenance)) is kind.endswith("_ids")
     with Collection.open(at) as reader:
-        assert found(reader, VECTORS[ROWS + 899], k=1) == [ROWS + 899]
+        assert numbered.found(reader, VECTORS[ROWS + 899], k=1) == [ROWS + 899]
     indexed.close()
     with Collection.open(at) as again:
         again.compact()
-        assert (index_of(again).rows, again.info().tail) == (ROWS + 900, 0)
+        assert (numbered.index_of(again).rows, again.info().tail) == (ROWS + 900, 0)
 
 
 @pytest.mark.parametrize("codec", list(Codec))
 def test_an_index_whose_lists_are_overwritten_never_shows_what_is_not_so(tmp_path: Path, codec: Codec) -> None:
     with Collection.create(tmp_path / "c", dim=DIM, codec=str(codec)) as made:
-        made.add(documents(1_000))
-        [base] = manifest(made, "base")
+        made.add(numbered.documents(1_000))
+        [base] = numbered.manifest(made, "base")
     overwrite_the_end(tmp_path / "c" / base.name)
     with Collection.open(tmp_path / "c") as again:
         for query in QUERIES[:20]:
@@ -205,7 +187,7 @@ def test_what_a_damaged_index_proposes_never_becomes_a_hit_against_the_filter(in
     replace_payload(indexed, replace(payload, ids=np.append(payload.ids[7:], payload.ids[-1] + np.arange(1, 8))))
     hits = indexed.search(vector=VECTORS[3], filter={"tenth": 3}).hits
     assert [hit.metadata["tenth"] for hit in hits] == [3] * 10
-    assert [int(hit.document_id) for hit in hits] == expected(VECTORS[3], range(3, ROWS, 10))
+    assert [int(hit.document_id) for hit in hits] == numbered.expected(VECTORS[3], range(3, ROWS, 10))
 
 
 def test_an_index_that_proposes_what_is_not_there_is_given_up_at_once(
@@ -214,12 +196,12 @@ def test_an_index_that_proposes_what_is_not_there_is_given_up_at_once(
     payload = loaded_payload(indexed)
     replace_payload(indexed, replace(payload, ids=payload.ids + 1_000_000))
     with caplog.at_level(logging.WARNING):
-        assert found(indexed, VECTORS[3]) == expected(VECTORS[3], range(ROWS))
+        assert numbered.found(indexed, VECTORS[3]) == numbered.expected(VECTORS[3], range(ROWS))
     assert "is damaged" in caplog.text
     assert "no segment has" in str(indexed.info().degraded)
     indexed.add([])
     assert indexed.info().degraded is None
-    assert by_index(indexed, VECTORS[3])
+    assert numbered.by_index(indexed, VECTORS[3])
 
 
 # --- interruption
@@ -231,15 +213,15 @@ POINTS = ["publish.written", "publish.fsynced", "publish.renamed", "publish.dirs
 @pytest.mark.parametrize("point", POINTS)
 def test_an_interrupted_first_index_leaves_nothing_that_counts(tmp_path: Path, point: str) -> None:
     with Collection.create(tmp_path / "c", dim=DIM) as made:
-        made.add(documents(499))
-    with Collection.open(tmp_path / "c") as again, files.armed(point, die_at(1)), pytest.raises(KilledError):
-        again.add([document(499)])
+        made.add(numbered.documents(499))
+    with Collection.open(tmp_path / "c") as again, files.armed(point, numbered.die_at(1)), pytest.raises(KilledError):
+        again.add([numbered.document(499)])
     with Collection.open(tmp_path / "c") as again:
         assert again.count() == (499 if point == "store.precommit" else 500)
         assert again.info().degraded is None
-        again.add([document(499)])
-        assert index_of(again).rows == 500
-        assert names_on_disk(again) == {file.name for file in manifest(again)}
+        again.add([numbered.document(499)])
+        assert numbered.index_of(again).rows == 500
+        assert numbered.names_on_disk(again) == {file.name for file in numbered.manifest(again)}
         assert list((tmp_path / "c" / "tmp").iterdir()) == []
 
 
@@ -247,23 +229,23 @@ def test_an_interrupted_first_index_leaves_nothing_that_counts(tmp_path: Path, p
 def test_an_interrupted_extension_leaves_the_index_as_it_was_whatever_file_it_was_at(
     indexed: Collection, tmp_path: Path, rows: int, kinds: set[str]
 ) -> None:
-    before, at = index_of(indexed), root(indexed)
+    before, at = numbered.index_of(indexed), numbered.root(indexed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sizing, "SEAL_FROM", 10**9)
-        indexed.add(documents(ROWS, ROWS + rows))
+        indexed.add(numbered.documents(ROWS, ROWS + rows))
     indexed.close()
     for turn in count(1):
-        with Collection.open(at) as again, files.armed("publish.renamed", die_at(turn)):
+        with Collection.open(at) as again, files.armed("publish.renamed", numbered.die_at(turn)):
             try:
                 again.add([])
                 break
             except KilledError:
                 pass
         with Collection.open(at) as again:
-            assert index_of(again) == before
+            assert numbered.index_of(again) == before
             assert again.info().tail == rows
-            assert found(again, VECTORS[ROWS + 5], k=1) == [ROWS + 5]
+            assert numbered.found(again, VECTORS[ROWS + 5], k=1) == [ROWS + 5]
     assert turn == 5  # a segment with its ids, a part with its ids, and nothing more to interrupt
     with Collection.open(at) as again:
-        assert (parts(again), index_of(again).rows) == (kinds, ROWS + rows)
-        assert names_on_disk(again) == {file.name for file in manifest(again)}
+        assert (numbered.parts(again), numbered.index_of(again).rows) == (kinds, ROWS + rows)
+        assert numbered.names_on_disk(again) == {file.name for file in numbered.manifest(again)}
