@@ -249,3 +249,15 @@ def test_an_interrupted_extension_leaves_the_index_as_it_was_whatever_file_it_wa
     with Collection.open(at) as again:
         assert (numbered.parts(again), numbered.index_of(again).rows) == (kinds, ROWS + rows)
         assert numbered.names_on_disk(again) == {file.name for file in numbered.manifest(again)}
+
+
+def test_damage_found_on_an_old_snapshot_leaves_the_index_that_came_after_it_alone(indexed: Collection) -> None:
+    payload = loaded_payload(indexed)
+    replace_payload(indexed, replace(payload, ids=payload.ids + 1_000_000))
+    with indexed._snapshots.current() as old:
+        numbered.compact_beside_readers(indexed)
+        indexed.add(numbered.documents(ROWS, ROWS + 200))  # a delta: the files are other ones now
+        assert numbered.by_index(indexed, VECTORS[3])
+        assert old.index.search(VECTORS[:1], 10).path == "exact"
+    assert indexed.info().degraded is None
+    assert numbered.by_index(indexed, VECTORS[3])

@@ -21,7 +21,7 @@ from semsearch.types import Ids, StoredVectors, Vectors
 _ITERATIONS = 10  # of k-means, FAISS's own number for inverted lists
 _CHOICES = 12  # nearest centroids among which the second list is chosen
 _SOAR_LAMBDA = 1.0  # weight of the part of the second residual that is parallel to the first
-_BLOCK = 8_192
+_BLOCK = 2_048  # rows whose differences from their choices are held at once: 38 MB at 384 dimensions
 
 Lists = Any  # a FAISS IVF index; FAISS comes without types
 

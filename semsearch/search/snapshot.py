@@ -1,6 +1,7 @@
 """What a reader has loaded of a collection, kept in step with the store; every search gets one consistent pair."""
 
 import contextlib
+import functools
 import json
 import logging
 import threading
@@ -122,7 +123,7 @@ class SnapshotCache:
                 loaded.payload,
                 tuple(loaded.segments.values()),
                 loaded.tail,
-                self._degrade,
+                functools.partial(self._degrade, loaded),
                 scan=loaded.scan,
                 on_device_failure=self._leave_device,
             )
@@ -152,9 +153,10 @@ class SnapshotCache:
                 return
         raise CorruptStoreError(self._store.root, f"a file that its manifest names is missing: {missing}")
 
-    def _degrade(self, reason: str) -> None:
+    def _degrade(self, damaged: _Loaded, reason: str) -> None:
+        """Search without an index that was found to be damaged; one that has taken its place since is another."""
         with self._lock:
-            if self._loaded is not None:
+            if self._loaded is not None and self._loaded.state.layout == damaged.state.layout:
                 logger.warning("the index of %s is damaged, searches scan all vectors: %s", self._store.root, reason)
                 self._loaded = replace(self._loaded, payload=None, degraded=reason)
 
