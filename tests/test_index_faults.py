@@ -27,16 +27,16 @@ def loaded_payload(collection: Collection) -> Payload:
     collection.search(vector=VECTORS[0])
     loaded = collection._snapshots._loaded
     assert loaded is not None
-    assert loaded.payload is not None
-    return loaded.payload.payload
+    assert loaded.measured is not None
+    return loaded.measured.payload
 
 
 def replace_payload(collection: Collection, payload: Payload) -> None:
     loaded = collection._snapshots._loaded
     assert loaded is not None
-    assert loaded.payload is not None
-    measured = Measured(payload, loaded.payload.curve, loaded.payload.exact_milliseconds)
-    collection._snapshots._loaded = replace(loaded, payload=measured)
+    assert loaded.measured is not None
+    measured = Measured(payload, loaded.measured.curve, loaded.measured.exact_milliseconds)
+    collection._snapshots._loaded = replace(loaded, measured=measured)
 
 
 # --- readers

@@ -62,7 +62,7 @@ class _Loaded:
     """Rows as of `state`, deleted ones masked, and what filters allow in it."""
 
     state: State
-    payload: Measured | None
+    measured: Measured | None
     segments: dict[str, Segment]  # by the name of the file, in order
     tail: ExactIndex
     last_chunk: int  # of the tail
@@ -120,7 +120,7 @@ class SnapshotCache:
         """The newest snapshot."""
         with self._caught_up(on_device=True) as (reader, loaded):
             index = CollectionIndex(
-                loaded.payload,
+                loaded.measured,
                 tuple(loaded.segments.values()),
                 loaded.tail,
                 functools.partial(self._degrade, loaded),
@@ -158,7 +158,7 @@ class SnapshotCache:
         with self._lock:
             if self._loaded is not None and self._loaded.state.layout == damaged.state.layout:
                 logger.warning("the index of %s is damaged, searches scan all vectors: %s", self._store.root, reason)
-                self._loaded = replace(self._loaded, payload=None, degraded=reason)
+                self._loaded = replace(self._loaded, measured=None, degraded=reason)
 
     def _leave_device(self, reason: str) -> None:
         with self._lock:
@@ -186,9 +186,9 @@ class SnapshotCache:
         manifest, (deleted, last_tombstone) = reader.manifest(), reader.deleted_chunks()
         sealed = read_segments(self._store.root, manifest, deleted)
         segments = {each.files[0].name: each.segment for each in sealed}
-        payload, degraded = None, None
+        measured, degraded = None, None
         try:
-            payload = read_index(self._store.root, manifest, tuple(segments.values()), deleted)
+            measured = read_index(self._store.root, manifest, tuple(segments.values()), deleted)
         except MissingDependencyError:
             raise
         except Exception as error:  # a damaged file fails in as many ways as FAISS and numpy have readers
@@ -197,15 +197,15 @@ class SnapshotCache:
             logger.warning("the index of %s cannot be used, searches scan all vectors: %s", self._store.root, error)
             degraded = str(error)
         tail = ExactIndex.empty(self._dim)
-        fresh = _Loaded(state, payload, segments, tail, 0, last_tombstone, degraded, AllowedIds())
+        fresh = _Loaded(state, measured, segments, tail, 0, last_tombstone, degraded, AllowedIds())
         return self._advanced(fresh, reader, state)
 
     def _advanced(self, loaded: _Loaded, reader: StoreReader, state: State) -> _Loaded:
         deleted, last_tombstone = reader.deleted_chunks(loaded.last_tombstone)
-        payload, segments, tail, last_chunk = loaded.payload, loaded.segments, loaded.tail, loaded.last_chunk
+        measured, segments, tail, last_chunk = loaded.measured, loaded.segments, loaded.tail, loaded.last_chunk
         scan = loaded.scan
         if len(deleted):
-            payload = payload.without(deleted) if payload is not None else None
+            measured = measured.without(deleted) if measured is not None else None
             segments = {name: segment.without(deleted) for name, segment in segments.items()}
             tail = tail.without(deleted)
             scan = scan.over(tuple(segments.values())) if scan is not None else None
@@ -214,7 +214,7 @@ class SnapshotCache:
         return replace(
             loaded,
             state=state,
-            payload=payload,
+            measured=measured,
             segments=segments,
             tail=tail,
             last_chunk=last_chunk,
