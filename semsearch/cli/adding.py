@@ -49,7 +49,7 @@ def add(
     A collection that does not exist is created. Documents that cannot be read or stored are reported, and the others
     are added all the same; the exit code is then 2.
     """
-    from semsearch.ingest.readers import count_documents, read_paths
+    from semsearch.ingest.reading import count_documents, read_paths
 
     shelf = Shelf.of(context)
     documents = read_paths(paths, max_document_bytes=shelf.settings().max_document_bytes)

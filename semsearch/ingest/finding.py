@@ -11,15 +11,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from semsearch.ingest.readers.contract import FoundFile
 from semsearch.types import Failure
-
-
-@dataclass(frozen=True, slots=True)
-class FoundFile:
-    """A regular file: its absolute path, and the id of the document in it."""
-
-    path: Path
-    document_id: str
 
 
 def find_files(

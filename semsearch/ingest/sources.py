@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from semsearch.config import FilesSource, PythonDocsSource, Recipe
 from semsearch.errors import ConfigError
 from semsearch.ingest.python_docs import read_python_docs
-from semsearch.ingest.readers import count_documents, read_paths
+from semsearch.ingest.reading import count_documents, read_paths
 from semsearch.types import Document, Failure
 
 

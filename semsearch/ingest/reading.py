@@ -1,26 +1,21 @@
 """Turns files, folders, globs and standard input into documents, one after the other, whatever is wrong with some.
 
-A file format is one function and one entry in `READERS`. What a format means is in `markup` and `jsonl`; which files a
-path stands for is in `finding`.
+What a format means is in `readers`; which files a path stands for is in `finding`.
 """
 
 import logging
-import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeAlias
 
-from semsearch.errors import InvalidDocumentError
-from semsearch.ingest.finding import FoundFile, find_files
-from semsearch.ingest.jsonl import count_lines, read_jsonl
-from semsearch.ingest.markup import Content, parse_html, parse_markdown, parse_plain, parse_rst
+from semsearch.ingest.finding import find_files
+from semsearch.ingest.readers.contract import FoundFile, Limits
+from semsearch.ingest.readers.jsonl import count_lines, read_jsonl
+from semsearch.ingest.readers.registry import READERS
 from semsearch.types import Document, Failure
 
 logger = logging.getLogger(__name__)
-
-Reader: TypeAlias = Callable[[FoundFile, int], Iterator[Document | Failure]]  # (file, max_document_bytes)
 
 
 def read_paths(
@@ -37,6 +32,7 @@ def read_paths(
         base: where relative paths start, the current folder if nothing is said.
         max_document_bytes: larger files, and longer lines of JSON Lines, are refused without being read.
     """
+    limits = Limits(document_bytes=max_document_bytes)
     for path in paths:
         if path == "-":
             lines = read_jsonl(sys.stdin.buffer, "<stdin>", max_document_bytes=max_document_bytes)
@@ -47,7 +43,7 @@ def read_paths(
             if isinstance(file, Failure):
                 yield file
             else:
-                yield from _guarded(READERS[file.path.suffix.lower()](file, max_document_bytes), str(file.path))
+                yield from _guarded(READERS[file.path.suffix.lower()].read(file, limits), str(file.path))
         _log(path, passed_over)
 
 
@@ -81,46 +77,3 @@ def _log(path: str, passed_over: Counter[str]) -> None:
     if passed_over:
         kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(passed_over.items()))
         logger.info("%s: passed over %d that are not read: %s", path, passed_over.total(), kinds)
-
-
-def _one_document(parse: Callable[[bytes], Content]) -> Reader:
-    """Make a reader of files that hold one document each."""
-
-    def read(file: FoundFile, max_document_bytes: int) -> Iterator[Document | Failure]:
-        where = str(file.path)
-        try:
-            title, text = parse(_read_bytes(file, max_document_bytes))
-        except InvalidDocumentError as error:
-            yield Failure(where, str(error), file.document_id)
-            return
-        if text.strip():
-            yield Document(file.document_id, text, title=title, source=where)
-        else:
-            yield Failure(where, "has no text in it; fill it or leave it out", file.document_id)
-
-    return read
-
-
-def _read_bytes(file: FoundFile, max_document_bytes: int) -> bytes:
-    with file.path.open("rb") as opened:
-        size = os.fstat(opened.fileno()).st_size
-        if size > max_document_bytes:
-            raise InvalidDocumentError(
-                f"has {size:,} bytes, above max_document_bytes ({max_document_bytes:,}); split it or raise the setting"
-            )
-        return opened.read(size)
-
-
-def _read_jsonl(file: FoundFile, max_document_bytes: int) -> Iterator[Document | Failure]:
-    with file.path.open("rb") as opened:
-        yield from read_jsonl(opened, str(file.path), max_document_bytes=max_document_bytes)
-
-
-READERS: dict[str, Reader] = {
-    ".htm": _one_document(parse_html),
-    ".html": _one_document(parse_html),
-    ".jsonl": _read_jsonl,
-    ".md": _one_document(parse_markdown),
-    ".rst": _one_document(parse_rst),
-    ".txt": _one_document(parse_plain),
-}

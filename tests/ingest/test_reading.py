@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from semsearch.ingest.finding import FoundFile, find_files
-from semsearch.ingest.readers import READERS, count_documents, read_paths
+from semsearch.ingest.reading import READERS, count_documents, read_paths
 from semsearch.types import Document, Failure
 
 
@@ -391,7 +391,7 @@ def test_a_sparse_gigabyte_costs_no_memory(tmp_path: Path) -> None:
         with (tmp_path / name).open("wb") as file:
             file.truncate(1 << 30)
     program = (
-        "import resource, sys; from semsearch.ingest.readers import read_paths\n"
+        "import resource, sys; from semsearch.ingest.reading import read_paths\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "items = list(read_paths(sys.argv[1:]))\n"
         "print(len(items), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"

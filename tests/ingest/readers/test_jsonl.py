@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semsearch.ingest.jsonl import read_jsonl
+from semsearch.ingest.readers.jsonl import read_jsonl
 from semsearch.types import Document, Failure
 
 GOOD = b'{"id": "good", "text": "t"}\n'

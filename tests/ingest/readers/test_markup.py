@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semsearch.errors import InvalidDocumentError
-from semsearch.ingest.markup import parse_html, parse_markdown, parse_plain, parse_rst
+from semsearch.ingest.readers.markup import parse_html, parse_markdown, parse_plain, parse_rst
 
 
 def html(page: str) -> str:
