@@ -11,10 +11,21 @@ if TYPE_CHECKING:
     from semsearch import errors
     from semsearch.collection import Collection
     from semsearch.errors import SemsearchError
-    from semsearch.types import AddReport, Context, Document, Hit, SearchResult
+    from semsearch.types import AddReport, Chunking, Context, Document, Hit, Place, SearchResult
 
 __version__ = "0.1.0"
-__all__ = ["AddReport", "Collection", "Context", "Document", "Hit", "SearchResult", "SemsearchError", "errors"]
+__all__ = [
+    "AddReport",
+    "Chunking",
+    "Collection",
+    "Context",
+    "Document",
+    "Hit",
+    "Place",
+    "SearchResult",
+    "SemsearchError",
+    "errors",
+]
 
 _HOMES = {"Collection": "semsearch.collection", "SemsearchError": "semsearch.errors"}
 

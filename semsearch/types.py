@@ -26,6 +26,20 @@ class SearchMode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a document's text lies from the character `start` on, up to the next place.
+
+    Attributes:
+        heading: the headings above it, from the outermost on, joined by " > ".
+        page: counted from 1.
+    """
+
+    start: int
+    heading: str | None = None
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One item of the user's, under the user's own id.
 
@@ -36,6 +50,7 @@ class Document:
         title: embedded in front of every chunk.
         source: where the document came from, for people.
         vector: only for collections without a model: the document's one vector, shape (dim,).
+        places: the headings and pages of the text, in its order; a chunk has those of its beginning.
     """
 
     id: str
@@ -44,16 +59,38 @@ class Document:
     title: str | None = None
     source: str | None = None
     vector: npt.ArrayLike | None = None
+    places: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunking:
+    """How the documents of a collection are cut.
+
+    Attributes:
+        method: where to cut: `tokens`, `sentences`, `headings`, `pages` or `code`.
+        tokens: the most in a chunk, as the model counts what it embeds; `None`: as many as it reads.
+        overlap: of them, how many a chunk has in common with the one before.
+    """
+
+    method: str = "tokens"
+    tokens: int | None = None
+    overlap: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A piece of a document before it is stored: `text[start:end]`, with its place as far as it is known."""
+    """A piece of a document before it is stored: `text[start:end]`, with its place as far as it is known.
+
+    Attributes:
+        tokens, text_hash: of the text that is embedded for it; `None` where vectors are brought along.
+    """
 
     start: int
     end: int
     heading: str | None = None
     page: int | None = None
+    tokens: int | None = None
+    text_hash: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

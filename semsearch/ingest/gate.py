@@ -5,10 +5,10 @@ import json
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 from semsearch.errors import InvalidDocumentError, InvalidRequestError
-from semsearch.types import Document
+from semsearch.types import Document, Place
 
 MAX_ID_CHARACTERS = 1_024
 MAX_DEPTH = 32  # of metadata
@@ -26,6 +26,7 @@ def checked(document: Document, *, own_vectors: bool) -> tuple[Document, int]:
     """
     _check_id(document.id)
     _check_texts(document)
+    _check_places(document.places, len(document.text))
     _check_metadata(document.metadata)
     if own_vectors and document.vector is None:
         raise InvalidDocumentError("it has no vector, and this collection has no model to make one")
@@ -62,9 +63,10 @@ def distinct_ids(ids: Iterable[str]) -> list[str]:
 
 
 def content_hash(document: Document, vector: bytes) -> bytes:
-    """Of what the chunks and vectors are made from: title, text, and the document's own vector as it is stored."""
+    """Of what chunks and vectors are made from: title, text, places, and the document's own vector as it is stored."""
     digest = hashlib.blake2b(digest_size=16)
-    for part in ((document.title or "").encode(), document.text.encode(), vector):
+    places = json.dumps([astuple(place) for place in document.places])
+    for part in ((document.title or "").encode(), document.text.encode(), vector, places.encode()):
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return digest.digest()
@@ -91,6 +93,25 @@ def _check_texts(document: Document) -> None:
             raise InvalidDocumentError(f"its {name} is {type(value).__name__}; it has to be str or None")
     if document.source is not None and _UNSTORABLE.search(document.source):
         raise InvalidDocumentError(f"its source {document.source!r:.80} holds NUL or a lone surrogate")
+
+
+def _check_places(places: object, characters: int) -> None:
+    before = -1
+    for place in places if isinstance(places, tuple) else (places,):
+        if not isinstance(place, Place) or not _is_number(place.start) or not before < place.start < characters:
+            raise InvalidDocumentError(
+                f"its places have {place!r:.80}; they have to be semsearch.Place in a tuple, in the order of their "
+                f"starts, each inside the text's {characters} characters"
+            )
+        if not (place.page is None or (_is_number(place.page) and 0 < place.page < 2**31)):
+            raise InvalidDocumentError(f"its places have the page {place.page!r:.80}; pages are counted from 1")
+        if not (place.heading is None or (isinstance(place.heading, str) and is_storable(place.heading))):
+            raise InvalidDocumentError(f"its places have the heading {place.heading!r:.80}; it has to be text or None")
+        before = place.start
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int
 
 
 def _check_metadata(metadata: object) -> None:

@@ -241,6 +241,9 @@ def _first_row(spec: CollectionSpec) -> dict[str, Any]:
         "dim": spec.dim,
         "target_recall": spec.target_recall,
         "codec": spec.codec,
+        "chunking": spec.chunking.method,
+        "chunk_tokens": spec.chunking.tokens,
+        "chunk_overlap": spec.chunking.overlap,
         "version": 0,
         "layout": 0,
     }

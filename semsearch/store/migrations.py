@@ -18,17 +18,25 @@ def m001_first_format(connection: Connection) -> None:
         """CREATE TABLE collection (
             id INTEGER PRIMARY KEY CHECK (id = 1), created TEXT NOT NULL, model TEXT, fingerprint TEXT, precision TEXT,
             max_tokens INTEGER, dim INTEGER NOT NULL CHECK (dim > 0), target_recall REAL NOT NULL, codec TEXT,
+            chunking TEXT NOT NULL, chunk_tokens INTEGER, chunk_overlap INTEGER NOT NULL,
             version INTEGER NOT NULL, layout INTEGER NOT NULL) STRICT""",
+        """CREATE TABLE source_files (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE, bytes INTEGER NOT NULL,
+            modified_ns INTEGER NOT NULL, hash BLOB NOT NULL, reader TEXT NOT NULL, failure TEXT,
+            read TEXT NOT NULL) STRICT""",
         """CREATE TABLE documents (
             seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
             first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL,
             content_hash BLOB NOT NULL, details_hash BLOB NOT NULL,
-            title TEXT, source TEXT, metadata TEXT NOT NULL, text TEXT NOT NULL) STRICT""",
+            source_file INTEGER REFERENCES source_files (seq),
+            title TEXT, source TEXT, metadata TEXT NOT NULL, places TEXT, text TEXT NOT NULL) STRICT""",
         """CREATE TABLE chunks (
             id INTEGER PRIMARY KEY AUTOINCREMENT, document INTEGER NOT NULL REFERENCES documents (seq),
-            start INTEGER NOT NULL, "end" INTEGER NOT NULL, heading TEXT, page INTEGER,
+            start INTEGER NOT NULL, "end" INTEGER NOT NULL, heading TEXT, page INTEGER, tokens INTEGER, text_hash BLOB,
             CHECK (0 <= start AND start <= "end")) STRICT""",
+        "CREATE INDEX ix_documents_source_file ON documents (source_file) WHERE source_file IS NOT NULL",
         "CREATE INDEX ix_chunks_document ON chunks (document)",
+        "CREATE INDEX ix_chunks_text_hash ON chunks (text_hash) WHERE text_hash IS NOT NULL",
         """CREATE TABLE tail_vectors (
             chunk_id INTEGER PRIMARY KEY, vector BLOB NOT NULL) STRICT""",
         "CREATE TABLE tombstones (seq INTEGER PRIMARY KEY AUTOINCREMENT, chunk_id INTEGER NOT NULL) STRICT",

@@ -16,7 +16,7 @@ from semsearch.errors import CorruptStoreError, DocumentNotFoundError
 from semsearch.store.matching import Matching
 from semsearch.store.records import ChunkRecord, CollectionSpec, Counts, State
 from semsearch.store.schema import chunks, collection, documents, files, indexed_keys, tail_vectors, tombstones
-from semsearch.types import Chunk, Document, DocumentSummary, Filter, Ids, ManifestFile, StoredVectors
+from semsearch.types import Chunk, Chunking, Document, DocumentSummary, Filter, Ids, ManifestFile, Place, StoredVectors
 
 IN_LIST = 900  # bound values a statement; SQLite before 3.32 refuses more than 999
 _BLOCK = 8_192  # vectors a block
@@ -40,6 +40,7 @@ class StoreReader:
             created=row.created,
             target_recall=row.target_recall,
             codec=row.codec,
+            chunking=Chunking(row.chunking, row.chunk_tokens, row.chunk_overlap),
         )
 
     def state(self) -> State:
@@ -80,7 +81,8 @@ class StoreReader:
             raise DocumentNotFoundError(document_id) from error
         if row is None:
             raise DocumentNotFoundError(document_id)
-        return Document(row.id, row.text, self._object(row.metadata), row.title, row.source)
+        places = tuple(Place(*place) for place in json.loads(row.places or "[]"))
+        return Document(row.id, row.text, self._object(row.metadata), row.title, row.source, places=places)
 
     def summaries(self, filter: Filter | None, after: int, size: int) -> list[tuple[int, DocumentSummary]]:
         """Up to `size` (seq, document) pairs with a seq above `after`, in that order."""

@@ -1,8 +1,8 @@
 """What goes into and comes out of the store, as data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from semsearch.types import TARGET_RECALL, Chunk, Document, Metadata, Span, StoredVectors
+from semsearch.types import TARGET_RECALL, Chunk, Chunking, Document, Metadata, Span, StoredVectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class CollectionSpec:
     created: str = ""
     target_recall: float = TARGET_RECALL
     codec: str | None = None  # of its index; None: by size
+    chunking: Chunking = field(default_factory=Chunking)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Entry:
     """A document ready to be stored: its hashes, and one vector a span.
 
     Attributes:
-        content_hash: of title, text and own vector; decides whether the chunks have to be made anew.
+        content_hash: of title, text, places and own vector; decides whether the chunks have to be made anew.
         details_hash: of metadata and source, which are updated in place.
         vectors: (len(spans), dim).
     """

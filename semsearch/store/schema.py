@@ -23,8 +23,25 @@ collection = Table(
     Column("dim", Integer, nullable=False),
     Column("target_recall", REAL, nullable=False),  # of searches that say nothing else
     Column("codec", Text),  # of its index; NULL: by size
+    Column("chunking", Text, nullable=False),  # where documents are cut
+    Column("chunk_tokens", Integer),  # at most; NULL: as many as the model reads
+    Column("chunk_overlap", Integer, nullable=False),  # in tokens
     Column("version", Integer, nullable=False),  # +1 a commit
     Column("layout", Integer, nullable=False),  # +1 when readers have to load everything anew
+)
+
+# Files that documents were read from; what could not be read is in quarantine.
+source_files = Table(
+    "source_files",
+    tables,
+    Column("seq", Integer, primary_key=True),
+    Column("path", Text, nullable=False, unique=True),  # as it was given; documents in it are named after it
+    Column("bytes", Integer, nullable=False),
+    Column("modified_ns", Integer, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("reader", Text, nullable=False),  # its name and version
+    Column("failure", Text),  # why it is in quarantine; NULL: it is not
+    Column("read", Text, nullable=False),  # when, ISO 8601
 )
 
 documents = Table(
@@ -34,11 +51,13 @@ documents = Table(
     Column("id", Text, nullable=False, unique=True),
     Column("first_chunk", Integer, nullable=False),  # the chunks of a document have consecutive ids
     Column("last_chunk", Integer, nullable=False),
-    Column("content_hash", LargeBinary, nullable=False),  # title, text, own vector: decides re-embedding
+    Column("content_hash", LargeBinary, nullable=False),  # title, text, places, own vector: decides re-embedding
     Column("details_hash", LargeBinary, nullable=False),  # metadata, source: updated in place
+    Column("source_file", Integer, ForeignKey("source_files.seq"), index=True),  # NULL: it came otherwise
     Column("title", Text),
     Column("source", Text),
     Column("metadata", Text, nullable=False),  # a JSON object
+    Column("places", Text),  # a JSON array of [start, heading, page]; NULL: none
     Column("text", Text, nullable=False),  # last, so that filters do not read past it
 )
 
@@ -51,6 +70,8 @@ chunks = Table(
     Column("end", Integer, nullable=False),
     Column("heading", Text),
     Column("page", Integer),
+    Column("tokens", Integer),  # of the text that was embedded for it; NULL where vectors are brought along
+    Column("text_hash", LargeBinary, index=True),  # of that text
 )
 
 tail_vectors = Table(

@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Executable, Insert, bindparam, delete, func, insert, literal, select, update
@@ -189,6 +189,7 @@ class _Rows:
             "source": document.source,
             "text": document.text,
             "metadata": to_json(document.metadata),
+            "places": to_json([astuple(place) for place in document.places]) if document.places else None,
             "content_hash": entry.content_hash,
             "details_hash": entry.details_hash,
             "first_chunk": ids[0],
@@ -204,8 +205,7 @@ class _Rows:
 
 
 def _chunk_row(chunk_id: int, seq: int, span: Span) -> Row:
-    place = {"start": span.start, "end": span.end, "heading": span.heading, "page": span.page}
-    return {"id": chunk_id, "document": seq, **place}
+    return {"id": chunk_id, "document": seq, **asdict(span)}
 
 
 def _index_rows(key: str, number: int, where: ColumnElement[bool]) -> Insert:

@@ -7,7 +7,7 @@ import pytest
 
 from semsearch.errors import InvalidDocumentError, InvalidRequestError
 from semsearch.ingest.gate import checked, content_hash, details_hash, distinct_ids, is_storable
-from semsearch.types import Document
+from semsearch.types import Document, Place
 
 
 def nested(levels: int) -> dict[str, Any]:
@@ -90,3 +90,26 @@ def test_an_id_to_look_for_that_is_no_str_is_refused(wrong: object) -> None:
 @pytest.mark.parametrize(("text", "expected"), [("é😀", True), ("", True), ("a\x00", False), ("\udfff", False)])
 def test_only_nul_and_lone_surrogates_cannot_be_stored(text: str, *, expected: bool) -> None:
     assert is_storable(text) is expected
+
+
+BAD_PLACES = [
+    ((Place(0), Place(0)), "in the order of their starts"),
+    ((Place(4),), "inside the text's 4 characters"),
+    ((Place(-1),), "inside the text's 4 characters"),
+    ((Place(True),), "inside the text's 4 characters"),
+    ([Place(0)], "semsearch.Place in a tuple"),
+    (((0, None, None),), "semsearch.Place in a tuple"),
+    ((Place(0, page=0),), "pages are counted from 1"),
+    ((Place(0, heading="\0"),), "has to be text or None"),
+]
+
+
+@pytest.mark.parametrize(("places", "reason"), BAD_PLACES)
+def test_places_out_of_order_outside_the_text_or_of_another_kind_are_refused(places: object, reason: str) -> None:
+    with pytest.raises(InvalidDocumentError, match=reason):
+        checked(Document("a", "text", places=places), own_vectors=False)
+
+
+def test_the_content_hash_covers_the_places() -> None:
+    bare, placed = Document("a", "text"), Document("a", "text", places=(Place(0, "Top", 1),))
+    assert content_hash(bare, b"") != content_hash(placed, b"")

@@ -29,7 +29,7 @@ from semsearch.store.migrations import FORMAT
 from semsearch.store.reader import StoreReader
 from semsearch.store.records import CollectionSpec, Entry
 from semsearch.store.schema import documents
-from semsearch.types import Document, ManifestFile, Span
+from semsearch.types import Chunking, Document, ManifestFile, Place, Span
 
 DIM = 8
 
@@ -52,6 +52,19 @@ def put(store: DocumentStore, *entries: Entry) -> None:
 
 
 # --- creating and opening
+
+
+def test_how_documents_are_cut_is_kept(tmp_path: Path) -> None:
+    spec = CollectionSpec(DIM, "model", "fingerprint", "float32", 256, chunking=Chunking("headings", 100, 20))
+    DocumentStore.create(tmp_path / "cut", spec).close()
+    assert DocumentStore.open(tmp_path / "cut").spec.chunking == Chunking("headings", 100, 20)
+
+
+def test_a_document_comes_back_with_its_places(store: DocumentStore) -> None:
+    places = (Place(0, "Top", 1), Place(5, "Top > Under", 2), Place(6))
+    put(store, entry("a", places=places))
+    with store.read() as reader:
+        assert reader.document("a").places == places
 
 
 def test_what_was_created_is_what_is_opened(store: DocumentStore) -> None:
