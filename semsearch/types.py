@@ -189,35 +189,78 @@ class Failure:
     document_id: str | None = None
 
 
+class FileOutcome(StrEnum):
+    """What became of a file."""
+
+    ADDED = "added"
+    UPDATED = "updated"
+    SKIPPED = "skipped"  # it had not changed
+    FAILED = "failed"  # nothing in it could be read
+    UNREAD = "unread"  # no reader is for files of its kind
+    VANISHED = "vanished"  # it is gone, and its documents are still there
+    REMOVED = "removed"  # it is gone, and its documents with it
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What `sync` did with one file.
+
+    Attributes:
+        path: as it was given.
+        added, updated, skipped, failed, vanished, removed: of the documents in it, how many.
+        reason: why it failed or was not read.
+    """
+
+    path: str
+    outcome: FileOutcome
+    added: int = 0
+    updated: int = 0
+    skipped: int = 0
+    failed: int = 0
+    vanished: int = 0
+    removed: int = 0
+    reason: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class AddReport:
-    """What `add` did with each document.
+    """What `add` or `sync` did with each document.
 
     Attributes:
         added, updated, skipped: documents that are new; whose text, title or metadata changed; that were there already.
         failed: one entry a document that was refused; all others are stored.
+        vanished, removed: documents that are in their files no longer, and are still there; that were removed.
         chunks: chunks embedded (or taken with their own vector) in this call.
+        reused: chunks whose text was embedded already, here or in another document, so that the vector was kept.
+        tokens: of what was embedded.
         truncated: chunks whose embedded text was longer than the model reads; 0 unless one character exceeds the model.
         replaced: characters that cannot be stored (NUL, lone surrogates), each replaced by U+FFFD.
         maintenance: why the index or the files could not be brought up to date; documents are stored all the same.
+        files: one entry a file, in the order in which they were found; empty where documents came from no files.
     """
 
     added: int = 0
     updated: int = 0
     skipped: int = 0
     failed: tuple[Failure, ...] = ()
+    vanished: int = 0
+    removed: int = 0
     chunks: int = 0
+    reused: int = 0
+    tokens: int = 0
     truncated: int = 0
     replaced: int = 0
     maintenance: str | None = None
+    files: tuple[FileReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The state of an `add` after a commit: documents read, all valid ones of them durable, and chunks embedded."""
+    """The state of an `add` after a commit: documents read, all valid ones of them durable, and what was embedded."""
 
     documents: int
     chunks: int
+    tokens: int = 0
 
 
 ProgressCallback: TypeAlias = Callable[[Progress], None]

@@ -286,9 +286,10 @@ def test_progress_is_told_after_each_commit(tmp_path: Path) -> None:
             seen.append(state)
             durable.append(collection.count())
 
-        collection.add((Document(str(number), f"text {number}") for number in range(600)), progress=progress)
-    assert [state.documents for state in seen] == [256, 512, 600] == durable
-    assert [state.chunks for state in seen] == [256, 512, 600]
+        collection.add((Document(str(number), f"text {number}") for number in range(2_100)), progress=progress)
+    assert [state.documents for state in seen] == [1_024, 2_048, 2_100] == durable
+    assert [state.chunks for state in seen] == [1_024, 2_048, 2_100]
+    assert [state.tokens for state in seen] == sorted({state.tokens for state in seen})
 
 
 def finished(work: Callable[[], object]) -> bool:

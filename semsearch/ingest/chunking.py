@@ -3,8 +3,10 @@
 No model is called here: all that is needed of one is how it counts tokens.
 """
 
+import hashlib
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from semantic_text_splitter import TextSplitter
 
@@ -45,9 +47,14 @@ class Chunker:
         """
         wholes = [embedding_text(document.title, document.text) for document in documents]
         fits = self._fit(wholes, self._max_tokens)
-        return [
+        cut = [
             [(_whole(document.text), whole)] if fit else self._cut(document.text, document.title)
             for document, whole, fit in zip(documents, wholes, fits, strict=True)
+        ]
+        counts = iter(self._count_tokens([text for chunks in cut for _, text in chunks]))
+        return [
+            [(replace(span, tokens=next(counts), text_hash=_hash(text)), text) for span, text in chunks]
+            for chunks in cut
         ]
 
     def _cut(self, text: str, title: str | None) -> list[tuple[Span, str]]:
@@ -111,6 +118,10 @@ class Chunker:
         limit = capacity * CHARACTERS_PER_TOKEN
         counts = iter(self._count_tokens([text for text in texts if len(text) <= limit]))
         return [len(text) <= limit and next(counts) <= capacity for text in texts]
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
 def _whole(text: str) -> Span:

@@ -72,9 +72,9 @@ def content_hash(document: Document, vector: bytes) -> bytes:
     return digest.digest()
 
 
-def details_hash(document: Document) -> bytes:
-    """Of what is updated in place: metadata and source."""
-    text = json.dumps([document.metadata, document.source], sort_keys=True)
+def details_hash(document: Document, source_file: str | None = None) -> bytes:
+    """Of what is updated in place: metadata, source, and the file that it was read from."""
+    text = json.dumps([document.metadata, document.source, source_file], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 

@@ -1,51 +1,48 @@
-"""The write path: documents are checked, cut, embedded and stored, a batch a transaction."""
+"""The write path: documents are checked, cut, embedded and stored, a batch a transaction.
 
+The caller's thread reads, cuts and commits; a thread beside it has the model, with always a batch waiting for it, so
+that all else is done while the model computes.
+"""
+
+import contextlib
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-
-import numpy as np
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from semsearch.embedders.protocol import Embedder
 from semsearch.errors import (
     CorruptStoreError,
-    DuplicateDocumentError,
     InvalidRequestError,
     InvalidVectorError,
     MissingDependencyError,
     StoreError,
 )
 from semsearch.index import sizing
-from semsearch.index.vectors import as_stored, as_vector, as_vectors
-from semsearch.ingest.chunking import Chunker
-from semsearch.ingest.gate import checked, content_hash, details_hash
+from semsearch.index.vectors import as_stored, as_vectors
+from semsearch.ingest.batch import Batch
+from semsearch.ingest.committing import Committing, Embedded
+from semsearch.ingest.items import Item
 from semsearch.ingest.maintenance import seal
+from semsearch.ingest.preparing import Preparation
+from semsearch.ingest.tally import Tally
 from semsearch.store.documents import DocumentStore
-from semsearch.store.records import Entry
-from semsearch.types import AddReport, Document, Failure, Progress, ProgressCallback, Span, StoredVectors
+from semsearch.types import AddReport, Document, Progress, ProgressCallback, StoredVectors, Vectors
 
 logger = logging.getLogger(__name__)
-# What a commit holds: seconds of embedding on two cores, so that progress is seen and kept; vectors that are brought
-# along take no time, and fewer commits write fewer pages twice.
-_BATCH_EMBEDDED, _BATCH_BROUGHT = 256, 1_024
+# What a commit holds: seconds of embedding on two cores, so that progress is seen and kept.
+_BATCH_ITEMS = 1_024
 _BATCH_CHARACTERS = 200_000  # some 50,000 tokens
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A document that has passed the gate, with its hashes and the vectors that it brought, (1, dim) or (0, dim)."""
-
-    document: Document
-    content_hash: bytes
-    details_hash: bytes
-    vectors: StoredVectors
+_AHEAD = 2  # batches that are prepared and not embedded
 
 
 def add_documents(
     store: DocumentStore,
     embedder: Callable[[], Embedder] | None,
-    documents: Iterable[Document | Failure],
+    items: Iterable[Item],
     progress: ProgressCallback | None = None,
+    *,
+    remove_vanished: bool = False,
 ) -> AddReport:
     """Insert or replace documents by id; what is stored unchanged already is skipped, without embedding it.
 
@@ -54,20 +51,19 @@ def add_documents(
     A Failure among the documents (from a reader) goes into the report as it is.
 
     Raises:
-        InvalidRequestError: `documents` is one document, or anything else that cannot be iterated over.
+        InvalidRequestError: `items` is one document, or anything else that cannot be iterated over.
     """
     try:
-        items = iter(documents)
+        iterator = iter(items)
     except TypeError as error:
-        kind = type(documents).__name__
+        kind = type(items).__name__
         raise InvalidRequestError(f"documents is a {kind}; pass several semsearch.Document, as in a list") from error
     store.lock()
-    run = _Run(store, embedder)
-    for batch in _batches(items, _BATCH_BROUGHT if embedder is None else _BATCH_EMBEDDED):
-        run.add(batch)
+    run = _Run(store, embedder, remove_vanished=remove_vanished)
+    for done in run.through(_batches(iterator)):
         if progress is not None:
-            progress(Progress(run.documents, run.chunks))
-    return run.report()
+            progress(done)
+    return run.tally.report()
 
 
 def try_maintenance(work: Callable[[], object]) -> str | None:
@@ -89,119 +85,74 @@ def try_maintenance(work: Callable[[], object]) -> str | None:
 class _Run:
     """One call of `add_documents`: what it has seen and done so far."""
 
-    def __init__(self, store: DocumentStore, embedder: Callable[[], Embedder] | None) -> None:
+    def __init__(self, store: DocumentStore, embedder: Callable[[], Embedder] | None, *, remove_vanished: bool) -> None:
         self._store, self._embedder = store, embedder
-        self._chunker: Chunker | None = None
-        self._seen: set[str] = set()
-        self._failed: list[Failure] = []
-        self._added = self._updated = self._skipped = self._truncated = self._replaced = 0
-        self.documents = self.chunks = 0
+        self.tally = Tally()
+        self._preparation = Preparation(store, embedder, self.tally)
+        self._committing = Committing(store, self.tally, self._preparation.seen, remove_vanished=remove_vanished)
+        self._documents = 0
         self._sealing = True  # until it fails: what kept one batch from it keeps the next one from it, too
         with store.read() as reader:
             self._unsealed = reader.tail_rows()  # at most; what is replaced meanwhile counts twice
 
-    def report(self) -> AddReport:
-        return AddReport(
-            added=self._added,
-            updated=self._updated,
-            skipped=self._skipped,
-            failed=tuple(self._failed),
-            chunks=self.chunks,
-            truncated=self._truncated,
-            replaced=self._replaced,
-        )
+    def through(self, batches: Iterable[Sequence[Item]]) -> Iterator[Progress]:
+        """Take batches through all parts; yields after each commit."""
+        waiting: deque[tuple[Batch, Future[Embedded]]] = deque()
+        with _one_thread() as embed_beside:
+            for items in batches:
+                batch = self._preparation.batch(items)
+                waiting.append((batch, embed_beside(self._embed, batch)))
+                while waiting and (len(waiting) > _AHEAD or waiting[0][1].done()):
+                    yield self._commit(*waiting.popleft())
+            while waiting:
+                yield self._commit(*waiting.popleft())
 
-    def add(self, batch: Sequence[Document | Failure]) -> None:
-        """Store what is new or changed in this batch, in one transaction."""
-        prepared = list(self._prepared(batch))
-        with self._store.read() as reader:
-            stored = reader.hashes(item.document.id for item in prepared)
-        unknown = (b"", b"")
-        anew = [item for item in prepared if stored.get(item.document.id, unknown)[0] != item.content_hash]
-        kept = [item for item in prepared if stored.get(item.document.id, unknown)[0] == item.content_hash]
-        changed = [item for item in kept if stored[item.document.id][1] != item.details_hash]
-        entries = self._entries(anew)
-        if entries or changed:
-            with self._store.write() as writer:
-                writer.put(entries)
-                writer.update_details([(item.document, item.details_hash) for item in changed])
-        self._added += sum(entry.document.id not in stored for entry in entries)
-        self._updated += sum(entry.document.id in stored for entry in entries) + len(changed)
-        self._skipped += len(kept) - len(changed)
-        self.documents += len(batch)
-        self.chunks += sum(len(entry.spans) for entry in entries)
-        logger.info("committed: %d documents read, %d chunks embedded", self.documents, self.chunks)
-        self._unsealed += sum(len(entry.spans) for entry in entries)
+    def _embed(self, batch: Batch) -> Embedded:
+        """The vectors of the texts that have to be embedded, or why they cannot be used."""
+        if self._embedder is None or not batch.texts:
+            return {}
+        texts = list(batch.texts.values())
+        rows = self._embedder().embed_documents(texts)  # (n, dim)
+        dim = self._store.spec.dim
+        with contextlib.suppress(InvalidVectorError):
+            return dict(zip(batch.texts, as_stored(as_vectors(rows, dim)), strict=True))
+        return {key: _stored_or_error(row, dim) for key, row in zip(batch.texts, rows, strict=True)}
+
+    def _commit(self, batch: Batch, embedded: "Future[Embedded]") -> Progress:
+        chunks = self._committing.commit(batch, embedded.result())
+        self._documents += batch.size
+        logger.info("committed: %d documents read, %d chunks embedded", self._documents, self.tally.chunks)
+        self._unsealed += chunks
         if self._sealing and self._unsealed >= sizing.SEAL_FROM:
             self._sealing = try_maintenance(lambda: seal(self._store)) is None
             self._unsealed = 0
-
-    def _prepared(self, batch: Sequence[object]) -> Iterator[_Prepared]:
-        """The documents that pass the gate; whatever does not is in the report."""
-        for number, item in enumerate(batch, start=self.documents + 1):
-            if isinstance(item, Failure):
-                self._failed.append(item)
-            elif isinstance(item, Document):
-                try:
-                    prepared = self._behind_the_gate(item)
-                except (InvalidRequestError, DuplicateDocumentError) as error:
-                    self._fail(item, str(error))
-                else:
-                    yield prepared
-            else:
-                reason = f"is a {type(item).__name__}; documents are semsearch.Document"
-                self._failed.append(Failure(f"item {number}", reason))
-
-    def _fail(self, document: Document, reason: str) -> None:
-        source = document.source if isinstance(document.source, str) else None
-        document_id = document.id if isinstance(document.id, str) else None
-        self._failed.append(Failure(source or f"document {document.id!r:.80}", reason, document_id))
-
-    def _behind_the_gate(self, item: Document) -> _Prepared:
-        dim = self._store.spec.dim
-        document, replaced = checked(item, own_vectors=self._embedder is None)
-        if document.id in self._seen:
-            raise DuplicateDocumentError(document.id)
-        given = document.vector
-        vectors = as_stored(np.empty((0, dim), np.float32) if given is None else as_vector(given, dim))
-        self._seen.add(document.id)
-        self._replaced += replaced
-        return _Prepared(document, content_hash(document, vectors.tobytes()), details_hash(document), vectors)
-
-    def _entries(self, items: Sequence[_Prepared]) -> list[Entry]:
-        if self._embedder is None:
-            return [_entry(item, [Span(0, len(item.document.text))], item.vectors) for item in items]
-        if not items:
-            return []
-        embedder = self._embedder()
-        self._chunker = self._chunker or Chunker(embedder.count_tokens, embedder.max_tokens)
-        cut = self._chunker.prepare([item.document for item in items])
-        texts = [text for chunks in cut for _, text in chunks]
-        self._truncated += sum(count > embedder.max_tokens for count in embedder.count_tokens(texts))
-        embedded = np.asarray(embedder.embed_documents(texts))  # (n, dim)
-        entries = []
-        parts = np.split(embedded, np.cumsum([len(chunks) for chunks in cut])[:-1])
-        for item, chunks, part in zip(items, cut, parts, strict=True):
-            try:
-                vectors = as_stored(as_vectors(part, self._store.spec.dim))
-            except InvalidVectorError as error:
-                self._fail(item.document, f"the model gave no usable vector for it: {error}")
-            else:
-                entries.append(_entry(item, [span for span, _ in chunks], vectors))
-        return entries
+        return Progress(self._documents, self.tally.chunks, self.tally.tokens)
 
 
-def _entry(item: _Prepared, spans: Sequence[Span], vectors: StoredVectors) -> Entry:
-    return Entry(item.document, item.content_hash, item.details_hash, tuple(spans), vectors)
+def _stored_or_error(row: Vectors, dim: int) -> StoredVectors | InvalidVectorError:
+    try:
+        return as_stored(as_vectors(row, dim)).reshape(dim)
+    except InvalidVectorError as error:
+        return error
 
 
-def _batches(documents: Iterable[Document | Failure], most: int) -> Iterator[list[Document | Failure]]:
-    batch: list[Document | Failure] = []
+@contextlib.contextmanager
+def _one_thread() -> Iterator[Callable[[Callable[[Batch], Embedded], Batch], Future[Embedded]]]:
+    """Gives what runs a function in a thread beside; what has not begun when the block is left never does."""
+    executor = ThreadPoolExecutor(1, thread_name_prefix="semsearch-embed")
+    try:
+        yield executor.submit
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    batch: list[Item] = []
     characters = 0
-    for item in documents:
+    for item in items:
         batch.append(item)
         characters += len(item.text) if isinstance(item, Document) and isinstance(item.text, str) else 0
-        if len(batch) >= most or characters >= _BATCH_CHARACTERS:
+        if len(batch) >= _BATCH_ITEMS or characters >= _BATCH_CHARACTERS:
             yield batch
             batch, characters = [], 0
     if batch:

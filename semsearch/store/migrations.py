@@ -21,8 +21,8 @@ def m001_first_format(connection: Connection) -> None:
             chunking TEXT NOT NULL, chunk_tokens INTEGER, chunk_overlap INTEGER NOT NULL,
             version INTEGER NOT NULL, layout INTEGER NOT NULL) STRICT""",
         """CREATE TABLE source_files (
-            seq INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE, bytes INTEGER NOT NULL,
-            modified_ns INTEGER NOT NULL, hash BLOB NOT NULL, reader TEXT NOT NULL, failure TEXT,
+            seq INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE, size INTEGER NOT NULL,
+            modified_ns INTEGER NOT NULL, hash BLOB NOT NULL, reader TEXT NOT NULL, failures TEXT,
             read TEXT NOT NULL) STRICT""",
         """CREATE TABLE documents (
             seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,

@@ -2,25 +2,24 @@
 
 import contextlib
 import functools
-import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, Select, Table, bindparam, column, func, literal_column, select
 from sqlalchemy.dialects import sqlite
 
 from semsearch.errors import CorruptStoreError, DocumentNotFoundError
+from semsearch.store.batches import IN_LIST, batched
 from semsearch.store.matching import Matching
 from semsearch.store.records import ChunkRecord, CollectionSpec, Counts, State
 from semsearch.store.schema import chunks, collection, documents, files, indexed_keys, tail_vectors, tombstones
+from semsearch.store.source_files import SourceFiles
 from semsearch.types import Chunk, Chunking, Document, DocumentSummary, Filter, Ids, ManifestFile, Place, StoredVectors
 
-IN_LIST = 900  # bound values a statement; SQLite before 3.32 refuses more than 999
 _BLOCK = 8_192  # vectors a block
-_T = TypeVar("_T")
 
 
 class StoreReader:
@@ -28,6 +27,7 @@ class StoreReader:
 
     def __init__(self, connection: Connection, path: Path) -> None:
         self._connection, self._path = connection, path
+        self.source_files = SourceFiles(connection)
 
     def spec(self) -> CollectionSpec:
         row = self._connection.execute(select(collection)).one()
@@ -137,6 +137,22 @@ class StoreReader:
                 )
             yield np.array(ids, dtype=np.int64), np.frombuffer(data, dtype="<f2").reshape(-1, dim)
 
+    def chunks_by_text(self, hashes: Iterable[bytes]) -> dict[bytes, int]:
+        """The chunk that each of these texts was embedded for, of the texts that were; any of several."""
+        found = {}
+        for some in batched(hashes, IN_LIST):
+            statement = select(chunks.c.text_hash, chunks.c.id).where(chunks.c.text_hash.in_(some))
+            found.update({row.text_hash: row.id for row in self._connection.execute(statement)})
+        return found
+
+    def tail_vectors(self, chunk_ids: Iterable[int]) -> dict[int, bytes]:
+        """The vectors of those of the chunks that are not sealed, as they are stored."""
+        found = {}
+        for some in batched(chunk_ids, IN_LIST):
+            statement = select(tail_vectors).where(tail_vectors.c.chunk_id.in_(some))
+            found.update({row.chunk_id: row.vector for row in self._connection.execute(statement)})
+        return found
+
     def deleted_chunks(self, after: int = 0) -> tuple[Ids, int]:
         """Ids of deleted chunks, of the tombstones above number `after`, and the number of the last one."""
         statement = select(tombstones.c.seq, tombstones.c.chunk_id).where(tombstones.c.seq > after)
@@ -194,10 +210,3 @@ def _expand(ranges: Ids) -> Ids:
     steps = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     expanded: Ids = starts + steps
     return expanded
-
-
-def batched(items: Iterable[_T], size: int) -> Iterator[Sequence[_T]]:
-    """Lists of up to `size` items each (itertools.batched of Python 3.12)."""
-    iterator = iter(items)
-    while some := list(itertools.islice(iterator, size)):
-        yield some

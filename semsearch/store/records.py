@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from semsearch.types import TARGET_RECALL, Chunk, Chunking, Document, Metadata, Span, StoredVectors
+from semsearch.types import TARGET_RECALL, Chunk, Chunking, Document, Failure, Metadata, Span, StoredVectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,33 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file that documents were read from.
+
+    Attributes:
+        path: as it was given.
+        size, modified_ns, hash: of its content; an empty hash: reading it has not ended.
+        reader: name and version of what read it.
+        failures: what could not be read of it.
+        documents: how many of the collection's are from it.
+    """
+
+    path: str
+    size: int = 0
+    modified_ns: int = 0
+    hash: bytes = b""
+    reader: str = ""
+    failures: tuple[Failure, ...] = ()
+    documents: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A document ready to be stored: its hashes, and one vector a span.
 
     Attributes:
         content_hash: of title, text, places and own vector; decides whether the chunks have to be made anew.
-        details_hash: of metadata and source, which are updated in place.
+        details_hash: of metadata, source and source file, which are updated in place.
         vectors: (len(spans), dim).
     """
 
@@ -63,3 +84,4 @@ class Entry:
     details_hash: bytes
     spans: tuple[Span, ...]
     vectors: StoredVectors
+    source_file: str | None = None

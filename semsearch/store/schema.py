@@ -36,11 +36,11 @@ source_files = Table(
     tables,
     Column("seq", Integer, primary_key=True),
     Column("path", Text, nullable=False, unique=True),  # as it was given; documents in it are named after it
-    Column("bytes", Integer, nullable=False),
+    Column("size", Integer, nullable=False),  # in bytes
     Column("modified_ns", Integer, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     Column("reader", Text, nullable=False),  # its name and version
-    Column("failure", Text),  # why it is in quarantine; NULL: it is not
+    Column("failures", Text),  # a JSON array of [where, reason, document id]: it is in quarantine; NULL: it is not
     Column("read", Text, nullable=False),  # when, ISO 8601
 )
 
@@ -52,7 +52,7 @@ documents = Table(
     Column("first_chunk", Integer, nullable=False),  # the chunks of a document have consecutive ids
     Column("last_chunk", Integer, nullable=False),
     Column("content_hash", LargeBinary, nullable=False),  # title, text, places, own vector: decides re-embedding
-    Column("details_hash", LargeBinary, nullable=False),  # metadata, source: updated in place
+    Column("details_hash", LargeBinary, nullable=False),  # metadata, source, source file: updated in place
     Column("source_file", Integer, ForeignKey("source_files.seq"), index=True),  # NULL: it came otherwise
     Column("title", Text),
     Column("source", Text),

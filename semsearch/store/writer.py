@@ -9,9 +9,10 @@ from typing import Any, TypeAlias
 from sqlalchemy import ColumnElement, Executable, Insert, bindparam, delete, func, insert, literal, select, update
 
 from semsearch.errors import ConflictError
+from semsearch.store.batches import IN_LIST, batched
 from semsearch.store.conditions import place_in_document, scalar_at
 from semsearch.store.filters import check_key
-from semsearch.store.reader import IN_LIST, StoreReader, batched
+from semsearch.store.reader import StoreReader
 from semsearch.store.records import Entry
 from semsearch.store.schema import (
     chunks,
@@ -20,6 +21,7 @@ from semsearch.store.schema import (
     files,
     indexed_keys,
     indexed_values,
+    source_files,
     tail_vectors,
     tombstones,
 )
@@ -39,7 +41,7 @@ class StoreWriter(StoreReader):
         self._delete_chunks(list(known.values()))
         seqs = itertools.count(self._last_id("documents") + 1)
         next_chunk = self._last_id("chunks") + 1
-        rows = _Rows()
+        rows = _Rows(self.source_files.numbers(entry.source_file for entry in entries if entry.source_file))
         for entry in entries:
             old = known.get(entry.document.id)
             rows.add(entry, old[0] if old else next(seqs), next_chunk, is_new=old is None)
@@ -50,14 +52,15 @@ class StoreWriter(StoreReader):
         self._run(insert(tail_vectors), rows.vectors)
         self._index([row["seq"] for row in rows.new] + [row["key"] for row in rows.replaced])
 
-    def update_details(self, changed: Sequence[tuple[Document, bytes]]) -> None:
-        """Replace metadata and source of documents whose content is as stored; each with its details hash."""
+    def update_details(self, changed: Sequence[tuple[Document, bytes, str | None]]) -> None:
+        """Replace metadata, source and file of documents whose content is as stored: (it, details hash, file)."""
+        numbers = self.source_files.numbers(path for *_, path in changed if path)
         rows = [
-            {"key": each.id, "metadata": to_json(each.metadata), "source": each.source, "details_hash": details_hash}
-            for each, details_hash in changed
+            {"key": each.id, "details_hash": details_hash, **_details(each, numbers.get(path or ""))}
+            for each, details_hash, path in changed
         ]
         self._run(update(documents).where(documents.c.id == bindparam("key")), rows)
-        self._index([seq for seq, _, _ in self._rows(each.id for each, _ in changed).values()])
+        self._index([seq for seq, _, _ in self._rows(each.id for each, *_ in changed).values()])
 
     def remove(self, document_ids: Iterable[str]) -> set[str]:
         """Remove those of the documents that exist, and return their ids."""
@@ -144,10 +147,13 @@ class StoreWriter(StoreReader):
         return int(self._connection.exec_driver_sql(statement, (table,)).scalar_one())
 
     def _delete_documents(self, rows: Sequence[tuple[int, int, int]]) -> None:
+        """Delete documents with all that is theirs; the files that they are from have to be read again."""
         self._delete_chunks(rows)
         numbers = self.indexed_keys().values()
         in_indexes = indexed_values.c.key.in_(numbers)
         for some in batched((seq for seq, _, _ in rows), IN_LIST):
+            origins = select(documents.c.source_file).where(documents.c.seq.in_(some))
+            self._connection.execute(update(source_files).where(source_files.c.seq.in_(origins)).values(hash=b""))
             self._connection.execute(delete(documents).where(documents.c.seq.in_(some)))
             if numbers:
                 self._connection.execute(delete(indexed_values).where(in_indexes, indexed_values.c.document.in_(some)))
@@ -174,7 +180,8 @@ class StoreWriter(StoreReader):
 class _Rows:
     """What a batch of entries is in the tables."""
 
-    def __init__(self) -> None:
+    def __init__(self, source_files: dict[str, int]) -> None:
+        self._source_files = source_files
         self.new: list[Row] = []
         self.replaced: list[Row] = []
         self.chunks: list[Row] = []
@@ -186,9 +193,8 @@ class _Rows:
         values = {
             "id": document.id,
             "title": document.title,
-            "source": document.source,
             "text": document.text,
-            "metadata": to_json(document.metadata),
+            **_details(document, self._source_files.get(entry.source_file or "")),
             "places": to_json([astuple(place) for place in document.places]) if document.places else None,
             "content_hash": entry.content_hash,
             "details_hash": entry.details_hash,
@@ -202,6 +208,10 @@ class _Rows:
         self.chunks += [_chunk_row(id, seq, span) for id, span in zip(ids, entry.spans, strict=True)]
         vectors = zip(ids, entry.vectors.astype("<f2"), strict=True)
         self.vectors += [{"chunk_id": id, "vector": vector.tobytes()} for id, vector in vectors]
+
+
+def _details(document: Document, source_file: int | None) -> Row:
+    return {"metadata": to_json(document.metadata), "source": document.source, "source_file": source_file}
 
 
 def _chunk_row(chunk_id: int, seq: int, span: Span) -> Row:

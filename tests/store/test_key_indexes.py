@@ -88,7 +88,7 @@ def change(stores: tuple[DocumentStore, DocumentStore], model: dict[str, Object]
                 if kind == "put":
                     writer.put([entry(id, metadata, chunks)])
                 elif kind == "update" and id in model:
-                    writer.update_details([(Document(id, "some text", metadata), b"")])
+                    writer.update_details([(Document(id, "some text", metadata), b"", None)])
                 elif kind == "remove":
                     writer.remove([id])
             if kind == "put" or (kind == "update" and id in model):
@@ -222,7 +222,7 @@ def test_an_index_has_one_row_a_document_with_type_value_and_chunks(store: Docum
 
 def test_an_update_a_replacement_and_a_removal_are_in_the_index_with_their_commit(store: DocumentStore) -> None:
     with store.write() as writer:
-        writer.update_details([(Document("d2020", "", {"year": 1}), b""), (Document("d2021", "", {}), b"")])
+        writer.update_details([(Document("d2020", "", {"year": 1}), b"", None), (Document("d2021", "", {}), b"", None)])
         writer.put([entry("d2022", {"year": 2}), entry("new", {"year": 3})])
         writer.remove(["d2023"])
         writer.remove_matching({"year": 2024})

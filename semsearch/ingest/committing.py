@@ -1,0 +1,106 @@
+"""The last part of the write path: what is prepared and embedded is stored, a batch a transaction, and counted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+
+from semsearch.errors import InvalidVectorError
+from semsearch.ingest.batch import Batch, Prepared
+from semsearch.ingest.items import FileEnds
+from semsearch.ingest.preparing import failure_of, text_hash
+from semsearch.ingest.tally import FileTally, Tally
+from semsearch.store.documents import DocumentStore
+from semsearch.store.records import Entry, SourceFile
+from semsearch.store.writer import StoreWriter
+from semsearch.types import FileOutcome, FileReport, Span, StoredVectors
+
+Embedded: TypeAlias = Mapping[bytes, StoredVectors | InvalidVectorError]  # by the text's hash: (dim,), or what is wrong
+
+
+class Committing:
+    """One call's.
+
+    Args:
+        store: where to.
+        tally: in which all is counted.
+        seen: the ids of all documents that have come in the call.
+        remove_vanished: remove documents that are in their files no longer, and those of files that are gone.
+    """
+
+    def __init__(self, store: DocumentStore, tally: Tally, seen: set[str], *, remove_vanished: bool) -> None:
+        self._store, self._tally, self._seen, self._remove = store, tally, seen, remove_vanished
+
+    def commit(self, batch: Batch, embedded: Embedded) -> int:
+        """Store it; returns the number of its chunks."""
+        vectors = {**batch.known, **embedded}
+        entries = [(item, entry) for item, spans in batch.new if (entry := self._entry(item, spans, vectors))]
+        if batch.is_worth_a_commit:
+            with self._store.write() as writer:
+                self._write(writer, batch, [entry for _, entry in entries])
+        self._count(batch, entries)
+        return sum(len(entry.spans) for _, entry in entries)
+
+    def _write(self, writer: StoreWriter, batch: Batch, entries: Sequence[Entry]) -> None:
+        writer.source_files.put(SourceFile(tally.path) for tally in batch.begun)
+        writer.put(entries)
+        writer.update_details([(each.document, each.details_hash, each.source_file) for each in batch.changed])
+        for end, tally in batch.ended:
+            self._take_vanished(writer, end, tally)
+        writer.source_files.put(replace(end.file, failures=tuple(tally.failures)) for end, tally in batch.ended)
+        writer.source_files.put(batch.touched)
+        if self._remove:
+            for each in batch.vanished:
+                writer.remove(writer.source_files.documents(each.file.path))
+            writer.source_files.forget([each.file.path for each in batch.vanished])
+
+    def _entry(self, item: Prepared, spans: Sequence[Span], vectors: Embedded) -> Entry | None:
+        """What is stored of a document, `None` if the model gave no usable vector for it."""
+        rows = [*item.vectors] or [vectors[text_hash(span)] for span in spans]
+        errors = [row for row in rows if isinstance(row, InvalidVectorError)]
+        if errors:
+            reason = f"the model gave no usable vector for it: {errors[0]}"
+            self._tally.fail(failure_of(item.document, reason), item.file)
+            return None
+        usable = np.stack([row for row in rows if not isinstance(row, InvalidVectorError)])
+        return Entry(item.document, item.content_hash, item.details_hash, tuple(spans), usable, item.source_file)
+
+    def _take_vanished(self, writer: StoreWriter, end: FileEnds, tally: FileTally) -> None:
+        """Look for documents that were in the file when it was read the last time, and remove them if that is asked."""
+        if not end.whole or tally.known is None or not tally.known.documents:
+            return
+        gone = [each for each in writer.source_files.documents(tally.path) if each not in self._seen]
+        if self._remove:
+            tally.removed = len(writer.remove(gone))
+        else:
+            tally.vanished = len(gone)
+
+    def _count(self, batch: Batch, entries: Sequence[tuple[Prepared, Entry]]) -> None:
+        tally = self._tally
+        hashes = [span.text_hash for _, entry in entries for span in entry.spans]
+        made = hashes.count(None) + len(batch.texts.keys() & set(hashes))  # those without have brought their vectors
+        tally.chunks += made
+        tally.reused += len(hashes) - made
+        tally.tokens += batch.tokens
+        tally.truncated += batch.truncated
+        for item, _ in entries:
+            tally.count("updated" if item.document.id in batch.stored else "added", item.file)
+        for item in batch.changed:
+            tally.count("updated", item.file)
+        for item in batch.kept:
+            tally.count("skipped", item.file)
+        for _, file in batch.ended:
+            tally.vanished += file.vanished
+            tally.removed += file.removed
+            tally.files.append(file.report())
+        for each in batch.vanished:
+            self._count_vanished(each.file)
+
+    def _count_vanished(self, file: SourceFile) -> None:
+        if self._remove:
+            self._tally.removed += file.documents
+            self._tally.files.append(FileReport(file.path, FileOutcome.REMOVED, removed=file.documents))
+        else:
+            self._tally.vanished += file.documents
+            self._tally.files.append(FileReport(file.path, FileOutcome.VANISHED, vanished=file.documents))

@@ -1,0 +1,70 @@
+"""What became of documents and files in one call, counted as they are committed."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from semsearch.store.records import SourceFile
+from semsearch.types import AddReport, Failure, FileOutcome, FileReport
+
+
+@dataclass
+class FileTally:
+    """One file, from its beginning to its end."""
+
+    path: str
+    known: SourceFile | None
+    added: int = 0
+    updated: int = 0
+    skipped: int = 0
+    vanished: int = 0
+    removed: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    def report(self) -> FileReport:
+        counts = {name: getattr(self, name) for name in ("added", "updated", "skipped", "vanished", "removed")} | {
+            "failed": len(self.failures)
+        }
+        return FileReport(self.path, self._outcome(), **counts, reason=self.reason())
+
+    def reason(self) -> str | None:
+        return self.failures[0].reason if self.failures else None
+
+    def _outcome(self) -> FileOutcome:
+        if self.failures and not self.added + self.updated + self.skipped:
+            return FileOutcome.FAILED
+        if not self.added + self.updated + self.removed:
+            return FileOutcome.SKIPPED
+        return FileOutcome.UPDATED if self.known is not None and self.known.documents else FileOutcome.ADDED
+
+
+@dataclass
+class Tally:
+    """All of a call."""
+
+    added: int = 0
+    updated: int = 0
+    skipped: int = 0
+    vanished: int = 0
+    removed: int = 0
+    chunks: int = 0
+    reused: int = 0
+    tokens: int = 0
+    truncated: int = 0
+    replaced: int = 0
+    failed: list[Failure] = field(default_factory=list)
+    files: list[FileReport] = field(default_factory=list)
+
+    def fail(self, failure: Failure, file: FileTally | None) -> None:
+        self.failed.append(failure)
+        if file is not None:
+            file.failures.append(failure)
+
+    def count(self, what: Literal["added", "updated", "skipped"], file: FileTally | None) -> None:
+        """Count one document, also for its file."""
+        for each in (self, file):
+            if each is not None:
+                setattr(each, what, getattr(each, what) + 1)
+
+    def report(self) -> AddReport:
+        counts = {name: value for name, value in vars(self).items() if name not in {"failed", "files"}}
+        return AddReport(**counts, failed=tuple(self.failed), files=tuple(self.files))
