@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from semsearch import errors
     from semsearch.collection import Collection
     from semsearch.errors import SemsearchError
-    from semsearch.types import AddReport, Chunking, Context, Document, Hit, Place, SearchResult
+    from semsearch.types import AddReport, Chunking, Context, Document, Hit, Limits, Place, SearchResult
 
 __version__ = "0.1.0"
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Context",
     "Document",
     "Hit",
+    "Limits",
     "Place",
     "SearchResult",
     "SemsearchError",

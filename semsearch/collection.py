@@ -8,7 +8,7 @@ from types import TracebackType
 
 import numpy.typing as npt
 
-from semsearch.config import DEFAULT_MODEL
+from semsearch.config import DEFAULT_MODEL, Recipe
 from semsearch.embedders.pinned import PinnedEmbedder, load_embedder
 from semsearch.embedders.protocol import Embedder
 from semsearch.errors import EmbedderMismatchError, InvalidRequestError
@@ -16,9 +16,14 @@ from semsearch.index.device import Device, choose_device
 from semsearch.index.sizing import check_codec
 from semsearch.index.vectors import check_target
 from semsearch.ingest.gate import distinct_ids, is_storable
+from semsearch.ingest.items import Item
 from semsearch.ingest.maintenance import maintain, tune
 from semsearch.ingest.pipeline import add_documents, try_maintenance
+from semsearch.ingest.plan import plan_sync
 from semsearch.ingest.queries import query_vector, tuning_vectors
+from semsearch.ingest.reading import Reading
+from semsearch.ingest.sources import source_items
+from semsearch.ingest.sync import Sync
 from semsearch.search.context import build_context
 from semsearch.search.description import describe
 from semsearch.search.profile import Stopwatch
@@ -37,10 +42,12 @@ from semsearch.types import (
     Document,
     Failure,
     Filter,
+    Limits,
     Page,
     ProgressCallback,
     RemoveReport,
     SearchResult,
+    SyncPlan,
 )
 
 MAX_DIM = 65_536
@@ -183,9 +190,71 @@ class Collection:
             EmbedderMismatchError: the model under the collection's name is no longer the one that made its vectors.
             StoreFullError: the disk is full; what was reported to `progress` is kept.
         """
+        return self._add(documents, progress, maintain=maintain)
+
+    def sync(
+        self,
+        paths: Sequence[str],
+        *,
+        base: Path | None = None,
+        remove: bool = False,
+        retry_failed: bool = False,
+        limits: Limits | None = None,
+        progress: ProgressCallback | None = None,
+        maintain: bool = True,
+    ) -> AddReport:
+        """Add what files hold, and bring up to date what has changed in them since; what has not is not even read.
+
+        A file is known by its path as it is given here. In one that has changed, only chunks whose text is new are
+        embedded, and so in one that was renamed. What could not be read is in quarantine, and read again when it has
+        changed.
+
+        Args:
+            paths: files, folders, globs, and `-` for JSON Lines on standard input; see docs/reading.md.
+            base: where relative paths start, the current folder if nothing is said.
+            remove: remove the documents of files that are gone from folders among the paths, and documents that are
+                gone from files that have changed; otherwise they are only counted, as `vanished`.
+            retry_failed: read again what is in quarantine, though it has not changed.
+            limits: what one file may cost.
+            progress: called after each commit, with what is durable by then.
+            maintain: bring the index up to date before this returns.
+
+        Raises:
+            CollectionLockedError, EmbedderMismatchError, StoreFullError: as of `add`.
+        """
+        with Reading(limits or Limits()) as reading:
+            items = Sync(self._store, reading, base=base, retry_failed=retry_failed).items(paths)
+            return self._add(items, progress, maintain=maintain, remove_vanished=remove)
+
+    def plan_sync(self, paths: Sequence[str], *, base: Path | None = None, limits: Limits | None = None) -> SyncPlan:
+        """What `sync` would do with these paths, and how long it would take; nothing is changed."""
+        embedder = None if self._store.spec.model is None else self._embedder.get
+        with Reading(limits or Limits()) as reading:
+            return plan_sync(Sync(self._store, reading, base=base), reading, embedder, paths)
+
+    def build(
+        self,
+        recipe: Recipe,
+        *,
+        base: Path,
+        limits: Limits | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> AddReport:
+        """Bring the collection up to date with the sources of a recipe; relative paths start at `base`, its folder."""
+        with Reading(limits or Limits()) as reading:
+            return self._add(source_items(recipe, Sync(self._store, reading, base=base)), progress)
+
+    def _add(
+        self,
+        items: Iterable[Item],
+        progress: ProgressCallback | None,
+        *,
+        maintain: bool = True,
+        remove_vanished: bool = False,
+    ) -> AddReport:
         embedder = None if self._store.spec.model is None else self._embedder.get
         with self._adding:
-            report = add_documents(self._store, embedder, documents, progress)
+            report = add_documents(self._store, embedder, items, progress, remove_vanished=remove_vanished)
         return replace(report, maintenance=self.maintain()) if maintain else report
 
     def remove(self, ids: Iterable[str] | None = None, *, filter: Filter | None = None) -> RemoveReport:

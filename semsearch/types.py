@@ -189,6 +189,31 @@ class Failure:
     document_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one file may cost; a file that asks for more is a failure whose reason names the limit.
+
+    Attributes:
+        document_bytes: of a file that is one document, and of a line or row of one that holds many.
+        text_characters: of one document's text.
+        unpacked_bytes: of all that is unpacked from a file that is an archive inside, as DOCX and EPUB are.
+        pages: of a PDF.
+        memory_bytes: resident memory of the process that parses it.
+        cpu_seconds: of that process, for one file.
+        seconds: wall time for one file.
+        written_bytes: of the longest file which that process may write.
+    """
+
+    document_bytes: int = 10_000_000
+    text_characters: int = 20_000_000
+    unpacked_bytes: int = 500_000_000
+    pages: int = 5_000
+    memory_bytes: int = 1 << 30
+    cpu_seconds: int = 60
+    seconds: int = 120
+    written_bytes: int = 1 << 20
+
+
 class FileOutcome(StrEnum):
     """What became of a file."""
 
@@ -252,6 +277,28 @@ class AddReport:
     replaced: int = 0
     maintenance: str | None = None
     files: tuple[FileReport, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SyncPlan:
+    """What `sync` would do.
+
+    Attributes:
+        added, updated, skipped, failed, vanished: files that are new; that have changed; that have not; that are in
+            quarantine and have not; that are gone.
+        bytes: of what would be read.
+        seconds: how long that would take, by a sample that was read and embedded; 0 if nothing has to be embedded.
+        files: one entry a file; the counts of documents in it are those of the last time.
+    """
+
+    added: int
+    updated: int
+    skipped: int
+    failed: int
+    vanished: int
+    bytes: int
+    seconds: float
+    files: tuple[FileReport, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,6 +431,8 @@ class CollectionInfo:
         search_device_degraded: why that, or the last building of an index, is not on the device that was asked for.
         indexed_keys: those of the metadata that are.
         suggested_keys: from the searches made with this `Collection`.
+        files: that documents were read from.
+        quarantined: what could not be read of them, and is read again when it has changed, or when that is asked for.
     """
 
     name: str
@@ -404,6 +453,8 @@ class CollectionInfo:
     search_device_degraded: str | None
     indexed_keys: tuple[str, ...]
     suggested_keys: tuple[SuggestedKey, ...]
+    files: int
+    quarantined: tuple[Failure, ...]
     bytes: int
     format: int
     created: str

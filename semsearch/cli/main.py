@@ -24,6 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("add")(adding.add)
+app.command("sync")(adding.sync)
 app.command("build")(adding.build)
 app.command("search")(reading.search)
 app.command("context")(reading.context)

@@ -12,12 +12,26 @@ import re
 import shutil
 import sys
 import textwrap
+from collections import Counter
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from semsearch.types import AddReport, CollectionInfo, Context, Curve, Document, DocumentSummary, Hit, SuggestedKey
+    from semsearch.types import (
+        AddReport,
+        CollectionInfo,
+        Context,
+        Curve,
+        Document,
+        DocumentSummary,
+        Failure,
+        FileReport,
+        Hit,
+        SuggestedKey,
+        SyncPlan,
+    )
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _TEXT_LINES = 3  # of a hit
@@ -64,6 +78,14 @@ def report_text(name: str, report: AddReport, seconds: float) -> str:
         f"{name}: {report.added} added, {report.updated} updated, {report.skipped} skipped, "
         f"{len(report.failed)} failed; {counted(report.chunks, 'chunk')} in {seconds:.1f} s"
     ]
+    if report.reused:
+        lines[0] += f", {report.reused} more kept their vectors"
+    if report.vanished:
+        lines.append(f"{counted(report.vanished, 'document')} no longer in their files: sync --remove removes them")
+    if report.removed:
+        lines.append(f"{counted(report.removed, 'document')} removed that were no longer in their files")
+    if unread := [file.path for file in report.files if file.outcome == "unread"]:
+        lines.append(f"{counted(len(unread), 'file')} of kinds that are not read: {_kinds(unread)}")
     if report.truncated:
         lines.append(f"{counted(report.truncated, 'chunk')} longer than the model reads")
     if report.replaced:
@@ -71,6 +93,41 @@ def report_text(name: str, report: AddReport, seconds: float) -> str:
     if report.maintenance is not None:
         lines.append(f"all of it is stored, but the index or the files are not up to date: {report.maintenance}")
     return "\n".join(lines)
+
+
+def plan_text(name: str, plan: SyncPlan) -> str:
+    """What a sync would do, and how long it would take."""
+    line = (
+        f"{name}: {counted(plan.added, 'file')} to be added, {plan.updated} to be updated, {plan.skipped} unchanged, "
+        f"{plan.failed} failed, {plan.vanished} gone; {size(plan.bytes)} to read"
+    )
+    return f"{line}, about {duration(plan.seconds)} to embed" if plan.seconds else line
+
+
+def files_text(files: Sequence[FileReport]) -> str:
+    """A table of files, with what became of each, and why."""
+    rows = [(each.outcome, str(_documents(each)), each.path + _because(each)) for each in files]
+    return _table([("OUTCOME", "DOCUMENTS", "FILE"), *rows], _width()) if rows else "no files"
+
+
+def _documents(file: FileReport) -> int:
+    return file.added + file.updated + file.skipped + file.vanished + file.removed
+
+
+def _because(file: FileReport) -> str:
+    return "" if file.reason is None else f": {file.reason}"
+
+
+def _kinds(paths: Sequence[str]) -> str:
+    counts = Counter(PurePosixPath(path).suffix.lower() or "no suffix" for path in paths)
+    return ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
+
+
+def duration(seconds: float) -> str:
+    """Seconds for a person."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5_400 else f"{seconds / 3_600:.1f} h"
 
 
 def hits_text(hits: Sequence[Hit]) -> str:
@@ -135,6 +192,8 @@ def info_text(info: CollectionInfo) -> str:
         "degraded": info.degraded,
         "searched on": info.search_device
         + ("" if info.search_device_degraded is None else f": {info.search_device_degraded}"),
+        "files": info.files or None,
+        "quarantined": _quarantined(info.quarantined),
         "indexed keys": ", ".join(info.indexed_keys) or None,
         **{f"suggested {number}": _suggestion(each) for number, each in enumerate(info.suggested_keys, 1)},
         "size": size(info.bytes),
@@ -142,6 +201,14 @@ def info_text(info: CollectionInfo) -> str:
         "created": info.created,
     }
     return "\n".join(f"{name:<{_NAME_WIDTH}}{value}" for name, value in facts.items() if value is not None)
+
+
+def _quarantined(failures: Sequence[Failure]) -> str | None:
+    """How many there are, and the first."""
+    if not failures:
+        return None
+    what = counted(len(failures), "failure")
+    return f"{what}, --json lists them, add --retry-failed tries again: {failures[0].where}: {failures[0].reason}"
 
 
 def _recall(curve: Curve, target: float) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from semsearch.collection import Collection
     from semsearch.config import Settings
+    from semsearch.types import Limits
 
 
 @dataclass(slots=True)
@@ -44,6 +45,12 @@ class Shelf:
             return Settings(**given)
         except ValidationError as error:
             raise ConfigError(_settings_message(error, given)) from error
+
+    def limits(self) -> "Limits":
+        """What one file may cost."""
+        from semsearch.types import Limits
+
+        return Limits(document_bytes=self.settings().max_document_bytes)
 
     def path(self, name: str) -> Path:
         """The directory of a collection; a name with a / is one already, whether it exists or not.

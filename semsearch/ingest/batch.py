@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from semsearch.ingest.items import FileEnds, FileVanished
 from semsearch.ingest.tally import FileTally
 from semsearch.store.records import SourceFile
-from semsearch.types import Document, Span, StoredVectors
+from semsearch.types import Document, FileReport, Span, StoredVectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ class Batch:
         texts: the others, to be embedded.
         tokens: of these.
         truncated: chunks that the model does not read to their end.
+        begun, ended, touched, vanished: files.
+        reports: what becomes of each of them, in their order.
     """
 
     size: int = 0
@@ -53,6 +55,7 @@ class Batch:
     ended: list[tuple[FileEnds, FileTally]] = field(default_factory=list)
     touched: list[SourceFile] = field(default_factory=list)
     vanished: list[FileVanished] = field(default_factory=list)
+    reports: list[FileReport | FileTally | FileVanished] = field(default_factory=list)
 
     @property
     def is_worth_a_commit(self) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from semsearch.errors import InvalidVectorError
 from semsearch.ingest.batch import Batch, Prepared
-from semsearch.ingest.items import FileEnds
+from semsearch.ingest.items import FileEnds, FileVanished
 from semsearch.ingest.preparing import failure_of, text_hash
 from semsearch.ingest.tally import FileTally, Tally
 from semsearch.store.documents import DocumentStore
@@ -93,14 +93,20 @@ class Committing:
         for _, file in batch.ended:
             tally.vanished += file.vanished
             tally.removed += file.removed
-            tally.files.append(file.report())
         for each in batch.vanished:
-            self._count_vanished(each.file)
+            if self._remove:
+                tally.removed += each.file.documents
+            else:
+                tally.vanished += each.file.documents
+        tally.files += map(self._report, batch.reports)
 
-    def _count_vanished(self, file: SourceFile) -> None:
+    def _report(self, of: FileReport | FileTally | FileVanished) -> FileReport:
+        match of:
+            case FileReport():
+                return of
+            case FileTally():
+                return of.report()
+        path, documents = of.file.path, of.file.documents
         if self._remove:
-            self._tally.removed += file.documents
-            self._tally.files.append(FileReport(file.path, FileOutcome.REMOVED, removed=file.documents))
-        else:
-            self._tally.vanished += file.documents
-            self._tally.files.append(FileReport(file.path, FileOutcome.VANISHED, vanished=file.documents))
+            return FileReport(path, FileOutcome.REMOVED, removed=documents)
+        return FileReport(path, FileOutcome.VANISHED, vanished=documents)

@@ -15,15 +15,23 @@ from semsearch.ingest.readers.contract import FoundFile
 from semsearch.types import Failure
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadFile:
+    """A regular file that no reader is for, and its kind: the suffix."""
+
+    path: str
+    kind: str
+
+
 def find_files(
     path: str, suffixes: Collection[str], passed_over: Counter[str], base: Path | None = None
-) -> Iterator[FoundFile | Failure]:
+) -> Iterator[FoundFile | UnreadFile | Failure]:
     """Yield the files of a file's, a folder's or a glob's path, in a stable order, or why there are none.
 
     A relative path starts at `base`, or at the current folder. The id is the file's path as it was given, so that no
     two folders of one name share ids; a glob gives the ids that its folder would give. What is below a folder and not
-    read (hidden, not a regular file, of another suffix) is counted by kind in `passed_over`; a named file of another
-    suffix is a failure.
+    looked at (hidden, not a regular file) is counted by kind in `passed_over`; a file of another suffix is yielded as
+    unread there, and is a failure if it was named.
     """
     target, given = _absolute(path, base), PurePath(os.path.normpath(path))
     try:
@@ -36,7 +44,7 @@ def find_files(
     if mode is None:
         yield from _find_by_glob(path, target, suffixes, passed_over)
     elif stat.S_ISDIR(mode):
-        yield from _select(_Root(target, given), _walk(target, passed_over), suffixes, passed_over)
+        yield from _select(_Root(target, given), _walk(target, passed_over), suffixes)
     elif not stat.S_ISREG(mode):
         yield Failure(path, "is neither a file nor a folder; name a file, or pipe JSON Lines into '-'")
     elif target.suffix.lower() not in suffixes:
@@ -77,15 +85,15 @@ def _found(path: Path, document_id: str) -> FoundFile | Failure:
 
 
 def _select(
-    root: _Root, paths: Iterable[Path | Failure], suffixes: Collection[str], passed_over: Counter[str]
-) -> Iterator[FoundFile | Failure]:
+    root: _Root, paths: Iterable[Path | Failure], suffixes: Collection[str]
+) -> Iterator[FoundFile | UnreadFile | Failure]:
     for path in paths:
         if isinstance(path, Failure):
             yield path
         elif path.suffix.lower() in suffixes:
             yield _found(path, root.document_id(path))
         else:
-            passed_over[path.suffix.lower() or "no suffix"] += 1
+            yield UnreadFile(root.document_id(path), path.suffix.lower() or "no suffix")
 
 
 def _walk(root: Path, passed_over: Counter[str]) -> Iterator[Path | Failure]:
@@ -121,7 +129,7 @@ def _list(folder: Path, passed_over: Counter[str]) -> tuple[list[Path], list[Pat
 
 def _find_by_glob(
     path: str, target: Path, suffixes: Collection[str], passed_over: Counter[str]
-) -> Iterator[FoundFile | Failure]:
+) -> Iterator[FoundFile | UnreadFile | Failure]:
     if not glob.has_magic(path):
         yield Failure(path, "does not exist; check its spelling and the current folder")
         return
@@ -137,7 +145,7 @@ def _find_by_glob(
         return
     if not paths:
         yield Failure(path, "matches nothing; check its spelling and the current folder")
-    yield from _select(_Root(root, given), _visible_files(root, pattern, paths, passed_over), suffixes, passed_over)
+    yield from _select(_Root(root, given), _visible_files(root, pattern, paths, passed_over), suffixes)
 
 
 def _visible_files(root: Path, pattern: Path, paths: Iterable[Path], passed_over: Counter[str]) -> Iterator[Path]:

@@ -40,10 +40,18 @@ class FileSkipped:
 
 
 @dataclass(frozen=True, slots=True)
+class FileUnread:
+    """The file is of a kind that no reader is for."""
+
+    path: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class FileVanished:
     """The file was read once, and is not there any more."""
 
     file: SourceFile
 
 
-Item: TypeAlias = Document | Failure | FileBegins | FileEnds | FileSkipped | FileVanished
+Item: TypeAlias = Document | Failure | FileBegins | FileEnds | FileSkipped | FileUnread | FileVanished

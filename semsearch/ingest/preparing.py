@@ -10,9 +10,9 @@ from semsearch.index.vectors import as_stored, as_vector
 from semsearch.ingest.batch import Batch, Prepared
 from semsearch.ingest.chunking import Chunker
 from semsearch.ingest.gate import checked, content_hash, details_hash
-from semsearch.ingest.items import FileBegins, FileEnds, FileSkipped, FileVanished, Item
+from semsearch.ingest.items import FileBegins, FileEnds, FileSkipped, FileUnread, FileVanished, Item
 from semsearch.ingest.reuse import EmbeddedTexts
-from semsearch.ingest.tally import FileTally, Tally
+from semsearch.ingest.tally import FileTally, Tally, skipped_report
 from semsearch.store.documents import DocumentStore
 from semsearch.types import Document, Failure, FileOutcome, FileReport, Span
 
@@ -54,11 +54,16 @@ class Preparation:
             case FileEnds():
                 if self._file is not None:
                     batch.ended.append((item, self._file))
+                    batch.reports.append(self._file)
                 self._file = None
             case FileSkipped():
                 self._skip(item, batch)
+            case FileUnread():
+                reason = f"no reader is for {item.kind} files" if item.kind.startswith(".") else "it has no suffix"
+                batch.reports.append(FileReport(item.path, FileOutcome.UNREAD, reason=reason))
             case FileVanished():
                 batch.vanished.append(item)
+                batch.reports.append(item)
             case _:
                 batch.size += 1
                 self._read += 1
@@ -66,16 +71,12 @@ class Preparation:
         return None
 
     def _skip(self, item: FileSkipped, batch: Batch) -> None:
-        file, failures = item.file, item.file.failures
-        batch.size += max(1, file.documents)
-        self._tally.skipped += file.documents
-        self._tally.failed += failures
-        outcome = FileOutcome.FAILED if failures and not file.documents else FileOutcome.SKIPPED
-        reason = failures[0].reason if failures else None
-        counts = {"skipped": file.documents, "failed": len(failures)}
-        self._tally.files.append(FileReport(file.path, outcome, **counts, reason=reason))
+        batch.size += max(1, item.file.documents)
+        self._tally.skipped += item.file.documents
+        self._tally.failed += item.file.failures
+        batch.reports.append(skipped_report(item.file))
         if item.touched:
-            batch.touched.append(file)
+            batch.touched.append(item.file)
 
     def _document(self, item: object) -> Prepared | None:
         if isinstance(item, Failure):

@@ -9,13 +9,36 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from semsearch.ingest.finding import find_files
-from semsearch.ingest.readers.contract import FoundFile, Limits
+from semsearch.ingest.finding import UnreadFile, find_files
+from semsearch.ingest.readers.contract import FoundFile
 from semsearch.ingest.readers.jsonl import count_lines, read_jsonl
 from semsearch.ingest.readers.registry import READERS
-from semsearch.types import Document, Failure
+from semsearch.types import Document, Failure, Limits
 
 logger = logging.getLogger(__name__)
+
+
+class Reading:
+    """Reads files within limits."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    def __enter__(self) -> "Reading":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def documents(self, file: FoundFile) -> Iterator[Document | Failure]:
+        """Yield the documents of a file; whatever is wrong with it is a failure among them."""
+        reader = READERS[file.path.suffix.lower()]
+        return _guarded(reader.read(file, self._limits), str(file.path), file.document_id)
+
+    def standard_input(self) -> Iterator[Document | Failure]:
+        """Yield the documents of JSON Lines on standard input."""
+        lines = read_jsonl(sys.stdin.buffer, "<stdin>", max_document_bytes=self._limits.document_bytes)
+        return _guarded(lines, "<stdin>", None)
 
 
 def read_paths(
@@ -32,23 +55,25 @@ def read_paths(
         base: where relative paths start, the current folder if nothing is said.
         max_document_bytes: larger files, and longer lines of JSON Lines, are refused without being read.
     """
-    limits = Limits(document_bytes=max_document_bytes)
+    reading = Reading(Limits(document_bytes=max_document_bytes))
     for path in paths:
         if path == "-":
-            lines = read_jsonl(sys.stdin.buffer, "<stdin>", max_document_bytes=max_document_bytes)
-            yield from _guarded(lines, "<stdin>")
+            yield from reading.standard_input()
             continue
         passed_over: Counter[str] = Counter()
         for file in find_files(path, READERS, passed_over, base):
-            if isinstance(file, Failure):
-                yield file
-            else:
-                yield from _guarded(READERS[file.path.suffix.lower()].read(file, limits), str(file.path))
-        _log(path, passed_over)
+            match file:
+                case FoundFile():
+                    yield from reading.documents(file)
+                case UnreadFile():
+                    passed_over[file.kind] += 1
+                case _:
+                    yield file
+        log_passed_over(path, passed_over)
 
 
 def count_documents(paths: Sequence[str], *, base: Path | None = None) -> int | None:
-    """Count what `read_paths` will yield, without reading more than newlines; `None` if it includes standard input.
+    """Count what there is to be read, without reading more than newlines; `None` if it includes standard input.
 
     Blank lines of JSON Lines count too, so that it can be a little more than what comes.
     """
@@ -57,7 +82,30 @@ def count_documents(paths: Sequence[str], *, base: Path | None = None) -> int | 
     return sum(_count(file) for path in paths for file in find_files(path, READERS, Counter(), base))
 
 
-def _count(file: FoundFile | Failure) -> int:
+def failures_only(paths: Sequence[str], *, base: Path | None = None) -> list[Failure] | None:
+    """Why there is nothing to be read at these paths; `None` as soon as there is something."""
+    failures = []
+    for path in paths:
+        if path == "-":
+            return None
+        for each in find_files(path, READERS, Counter(), base):
+            if isinstance(each, FoundFile):
+                return None
+            if isinstance(each, Failure):
+                failures.append(each)
+    return failures
+
+
+def log_passed_over(path: str, passed_over: Counter[str]) -> None:
+    """Tell what a folder holds that was not read, by kind."""
+    if passed_over:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(passed_over.items()))
+        logger.info("%s: passed over %d that are not read: %s", path, passed_over.total(), kinds)
+
+
+def _count(file: FoundFile | UnreadFile | Failure) -> int:
+    if isinstance(file, UnreadFile):
+        return 0
     if isinstance(file, Failure) or file.path.suffix.lower() != ".jsonl":
         return 1
     try:
@@ -66,14 +114,9 @@ def _count(file: FoundFile | Failure) -> int:
         return 1  # the failure that reading it will yield
 
 
-def _guarded(items: Iterator[Document | Failure], where: str) -> Iterator[Document | Failure]:
+def _guarded(items: Iterator[Document | Failure], where: str, document_id: str | None) -> Iterator[Document | Failure]:
     try:
         yield from items
     except OSError as error:
-        yield Failure(where, f"cannot be read: {error.strerror or error}; check its permissions, then add it again")
-
-
-def _log(path: str, passed_over: Counter[str]) -> None:
-    if passed_over:
-        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(passed_over.items()))
-        logger.info("%s: passed over %d that are not read: %s", path, passed_over.total(), kinds)
+        reason = f"cannot be read: {error.strerror or error}; check its permissions, then add it again"
+        yield Failure(where, reason, document_id)

@@ -9,9 +9,11 @@ from pydantic_core import ErrorDetails
 
 from semsearch.config import FilesSource, PythonDocsSource, Recipe
 from semsearch.errors import ConfigError
+from semsearch.ingest import reading
+from semsearch.ingest.items import Item
 from semsearch.ingest.python_docs import read_python_docs
-from semsearch.ingest.reading import count_documents, read_paths
-from semsearch.types import Document, Failure
+from semsearch.ingest.sync import Sync
+from semsearch.types import Failure
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -26,11 +28,11 @@ def load_recipe(path: Path) -> Recipe:
         raise ConfigError(f"the recipe {path} cannot be used: {'; '.join(map(_explained, error.errors()))}") from error
 
 
-def read_sources(recipe: Recipe, *, base: Path, max_document_bytes: int) -> Iterator[Document | Failure]:
-    """Yield the documents of all sources in their order; relative paths start at `base`, the recipe's folder."""
+def source_items(recipe: Recipe, sync: Sync) -> Iterator[Item]:
+    """Yield the documents of all sources in their order, and those of files only where a file has changed."""
     for source in recipe.sources:
         if isinstance(source, FilesSource):
-            yield from read_paths(source.paths, base=base, max_document_bytes=max_document_bytes)
+            yield from sync.items(source.paths)
         else:
             yield from read_python_docs()
 
@@ -40,7 +42,15 @@ def count_sources(recipe: Recipe, *, base: Path) -> int | None:
     files = [source for source in recipe.sources if isinstance(source, FilesSource)]
     if len(files) < len(recipe.sources):
         return None
-    return count_documents([path for source in files for path in source.paths], base=base)
+    return reading.count_documents([path for source in files for path in source.paths], base=base)
+
+
+def failures_only(recipe: Recipe, *, base: Path) -> list[Failure] | None:
+    """Why there is nothing to be read from the sources; `None` if there is something."""
+    files = [source for source in recipe.sources if isinstance(source, FilesSource)]
+    if len(files) < len(recipe.sources):
+        return None
+    return reading.failures_only([path for source in files for path in source.paths], base=base)
 
 
 def _explained(error: ErrorDetails) -> str:

@@ -37,6 +37,13 @@ class FileTally:
         return FileOutcome.UPDATED if self.known is not None and self.known.documents else FileOutcome.ADDED
 
 
+def skipped_report(file: SourceFile) -> FileReport:
+    """Of a file that has not changed; in quarantine, it fails again for the reason that is known."""
+    outcome = FileOutcome.FAILED if file.failures and not file.documents else FileOutcome.SKIPPED
+    reason = file.failures[0].reason if file.failures else None
+    return FileReport(file.path, outcome, skipped=file.documents, failed=len(file.failures), reason=reason)
+
+
 @dataclass
 class Tally:
     """All of a call."""

@@ -13,6 +13,7 @@ def describe(store: DocumentStore, snapshots: SnapshotCache, device: str | None)
     spec, root = store.spec, store.root
     with store.read() as reader:
         counts, manifest, indexed = reader.counts(), reader.manifest(), tuple(reader.indexed_keys())
+        source_files, quarantined = reader.source_files.count(), reader.source_files.quarantined()
     status = snapshots.status()
     return CollectionInfo(
         name=root.name,
@@ -33,6 +34,8 @@ def describe(store: DocumentStore, snapshots: SnapshotCache, device: str | None)
         search_device_degraded=status.off_device,
         indexed_keys=indexed,
         suggested_keys=snapshots.filter_costs.suggestions(root.name, indexed),
+        files=source_files,
+        quarantined=tuple(failure for file in quarantined for failure in file.failures),
         bytes=files.size_on_disk(root),
         format=FORMAT,
         created=spec.created,

@@ -113,8 +113,9 @@ def test_documents_are_added_updated_skipped_and_refused_one_by_one(client: Test
     assert answer.status_code == 200
     report = answer.json()
     (failure,) = report.pop("failed")
-    counts = {"added": 1, "updated": 1, "skipped": 1, "chunks": 2, "truncated": 0, "replaced": 0}
-    assert report == {**counts, "maintenance": None}
+    counts = {"added": 1, "updated": 1, "skipped": 1, "vanished": 0, "removed": 0}
+    work = {"chunks": 2, "reused": 0, "tokens": 15, "truncated": 0, "replaced": 0}
+    assert report == {**counts, **work, "maintenance": None, "files": []}
     assert (failure["where"], failure["document_id"]) == ("nameless.md", "")
     assert "1 to 1024 characters" in failure["reason"]
 

@@ -60,8 +60,12 @@ def test_the_json_report_has_every_field_and_nothing_else_is_on_stdout(cli: Cli,
     [failure] = report.pop("failed")
     assert failure["where"] == "missing.txt"
     assert set(failure) == {"where", "reason", "document_id"}
-    counts = {"added": 1, "updated": 0, "skipped": 0, "chunks": 1, "truncated": 0, "replaced": 0}
-    assert report == {"collection": "new", **counts, "maintenance": None}
+    [file] = report.pop("files")
+    assert (file.pop("path"), file.pop("outcome"), file.pop("reason")) == ("a.txt", "added", None)
+    assert file == {"added": 1, "updated": 0, "skipped": 0, "failed": 0, "vanished": 0, "removed": 0}
+    counts = {"added": 1, "updated": 0, "skipped": 0, "vanished": 0, "removed": 0}
+    work = {"chunks": 1, "reused": 0, "tokens": 4, "truncated": 0, "replaced": 0}
+    assert report == {"collection": "new", **counts, **work, "maintenance": None}
 
 
 def test_an_index_that_cannot_be_brought_up_to_date_is_in_the_report_of_documents_that_are_stored(
@@ -305,7 +309,7 @@ def test_on_a_terminal_the_progress_has_documents_total_rate_and_chunks(
     shown = terminal.getvalue()
     assert "300/300" in shown
     assert " documents/s" in shown
-    assert " chunks/s" in shown
+    assert " tokens/s" in shown
 
 
 def test_where_stderr_is_no_terminal_there_is_no_progress_bar(cli: Cli, write: Write) -> None:
@@ -316,7 +320,7 @@ def test_a_full_disk_exits_with_1(cli: Cli, pets: str, monkeypatch: pytest.Monke
     def fail(*arguments: object, **options: object) -> None:
         raise StoreFullError(Path("indexes/pets"))
 
-    monkeypatch.setattr(Collection, "add", fail)
+    monkeypatch.setattr(Collection, "sync", fail)
     run = cli("add", pets, "pets.jsonl")
     assert run.code == 1
     assert "no space is left for indexes/pets" in run.err

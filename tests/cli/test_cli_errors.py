@@ -230,7 +230,7 @@ def test_an_error_that_nobody_foresaw_exits_with_1_and_points_to_debug(
 def test_an_interrupt_exits_with_130_and_says_that_what_was_committed_is_kept(
     cli: Cli, pets: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Collection, "add", raising(KeyboardInterrupt()))
+    monkeypatch.setattr(Collection, "sync", raising(KeyboardInterrupt()))
     run = cli("add", "pets", "pets.jsonl")
     assert (run.code, run.err) == (130, "semsearch: interrupted: everything committed so far is kept\n")
 

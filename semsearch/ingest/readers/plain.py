@@ -4,10 +4,10 @@ import os
 from collections.abc import Callable, Iterator
 
 from semsearch.errors import InvalidDocumentError
-from semsearch.ingest.readers.contract import FoundFile, Limits, Read, Reader
+from semsearch.ingest.readers.contract import FoundFile, Read, Reader
 from semsearch.ingest.readers.jsonl import read_jsonl
 from semsearch.ingest.readers.markup import Content, parse_html, parse_markdown, parse_plain, parse_rst
-from semsearch.types import Document, Failure
+from semsearch.types import Document, Failure, Limits
 
 
 def one_document(parse: Callable[[bytes], Content]) -> Read:

@@ -1,0 +1,163 @@
+"""Brings a collection up to date with files: tells what has changed since they were read, and reads only that.
+
+A file is as it was if its size and time of modification are, or else its content; what it is compared with is in the
+store, by the path that it was given as. Which files a path stands for is in `finding`; what they hold, in `reading`.
+"""
+
+import hashlib
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+
+from semsearch.ingest.finding import UnreadFile, find_files
+from semsearch.ingest.items import FileBegins, FileEnds, FileSkipped, FileUnread, FileVanished, Item
+from semsearch.ingest.readers.contract import FoundFile
+from semsearch.ingest.readers.registry import READERS
+from semsearch.ingest.reading import Reading, log_passed_over
+from semsearch.store.batches import batched
+from semsearch.store.documents import DocumentStore
+from semsearch.store.records import SourceFile
+from semsearch.types import Failure
+
+_AT_ONCE = 256  # files whose state is looked up together
+# A file may change within the clock tick in which it was read: of one this young, only the content is trusted.
+_RACY_NS = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A file beside what is known of it.
+
+    Attributes:
+        present: what it is now, with an empty hash where that need not be looked at.
+        known: what it was when it was read; None: never.
+        changed: it has to be read.
+        touched: only its size and time have to be noted.
+    """
+
+    file: FoundFile
+    present: SourceFile
+    known: SourceFile | None
+    changed: bool
+    touched: bool = False
+
+
+class Sync:
+    """Reads what has changed among the files of some paths.
+
+    Args:
+        store: what knows the files.
+        reading: reads them.
+        base: where relative paths start, the current folder if nothing is said.
+        retry_failed: read again what is in quarantine, though it has not changed.
+    """
+
+    def __init__(
+        self, store: DocumentStore, reading: Reading, *, base: Path | None = None, retry_failed: bool = False
+    ) -> None:
+        self._store, self._reading, self._base, self._retry = store, reading, base, retry_failed
+
+    def items(self, paths: Sequence[str]) -> Iterator[Item]:
+        """Yield what is to be done for these paths: files, folders, globs, and `-` for JSON Lines on standard input."""
+        for path in paths:
+            if path == "-":
+                yield from self._reading.standard_input()
+            else:
+                yield from self._items_of(path)
+
+    def _items_of(self, path: str) -> Iterator[Item]:
+        for each in self.compare(path):
+            match each:
+                case Compared(changed=True):
+                    yield from self._read(each)
+                case Compared(known=SourceFile() as known, touched=touched):
+                    present = replace(each.present, failures=known.failures, documents=known.documents)
+                    yield FileSkipped(present, touched)
+                case FileVanished() | FileUnread() | Failure():
+                    yield each
+
+    def compare(self, path: str) -> Iterator[Compared | Failure | FileUnread | FileVanished]:
+        """Yield the files of a path beside what is known of them, and in the end those that have vanished from it."""
+        passed_over: Counter[str] = Counter()
+        found: set[str] = set()
+        whole = True
+        for some in batched(find_files(path, READERS, passed_over, self._base), _AT_ONCE):
+            files = [each for each in some if isinstance(each, FoundFile)]
+            found.update(file.document_id for file in files)
+            with self._store.read() as reader:
+                known = reader.source_files.known(file.document_id for file in files)
+            for each in some:
+                if isinstance(each, FoundFile):
+                    yield self._compared(each, known.get(each.document_id))
+                elif isinstance(each, UnreadFile):
+                    yield FileUnread(each.path, each.kind)
+                else:
+                    whole = False
+                    yield each
+        log_passed_over(path, passed_over)
+        if whole and found:  # a folder in which nothing is found is more likely not mounted than empty
+            yield from self._vanished(path, found)
+
+    def _compared(self, file: FoundFile, known: SourceFile | None) -> Compared | Failure:
+        reader = READERS[file.path.suffix.lower()]
+        name = f"{reader.name}/{reader.version}"
+        try:
+            state = file.path.stat()
+            present = SourceFile(file.document_id, state.st_size, _trusted_time(state), b"", name)
+            if known is None or known.reader != name or not known.hash or (known.failures and self._retry):
+                return Compared(file, replace(present, hash=hash_of(file.path)), known, changed=True)
+            if (known.size, known.modified_ns) == (state.st_size, state.st_mtime_ns):
+                return Compared(file, known, known, changed=False)
+            present = replace(present, hash=hash_of(file.path))
+        except OSError as error:
+            return Failure(str(file.path), f"cannot be read: {error.strerror or error}; check its permissions")
+        same = present.hash == known.hash
+        return Compared(file, present, known, changed=not same, touched=same)
+
+    def _read(self, compared: Compared) -> Iterator[Item]:
+        yield FileBegins(compared.present.path, compared.known)
+        whole = True
+        for item in self._reading.documents(compared.file):
+            whole = whole and not isinstance(item, Failure)
+            yield item
+        yield FileEnds(_if_unchanged(compared.present, compared.file.path), whole)
+
+    def _vanished(self, path: str, found: set[str]) -> Iterator[FileVanished]:
+        folder = (self._base or Path()) / path
+        if not folder.is_dir():
+            return
+        given = PurePath(os.path.normpath(path)).as_posix()
+        with self._store.read() as reader:
+            known = [each for each in reader.source_files.paths() if _is_below(each, given) and each not in found]
+            files = reader.source_files.known(known)
+        for each in known:
+            yield FileVanished(files[each])
+
+
+def hash_of(path: Path) -> bytes:
+    """BLAKE2b (128 bits) of a file's content; raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
+
+
+def _trusted_time(state: os.stat_result) -> int:
+    return 0 if state.st_mtime_ns > time.time_ns() - _RACY_NS else state.st_mtime_ns
+
+
+def _if_unchanged(file: SourceFile, path: Path) -> SourceFile:
+    """What is known of a file that was read; one that has changed meanwhile will be read again."""
+    try:
+        state = path.stat()
+    except OSError:
+        return replace(file, hash=b"")
+    as_it_was = state.st_size == file.size and file.modified_ns in (0, state.st_mtime_ns)
+    return file if as_it_was else replace(file, hash=b"")
+
+
+def _is_below(path: str, folder: str) -> bool:
+    if folder == ".":
+        return not path.startswith(("/", "../"))
+    return path.startswith(folder.rstrip("/") + "/")
