@@ -18,6 +18,7 @@ SemsearchError
     DuplicateDocumentError
     EmbedderMismatchError
   ModelError(RuntimeError)
+  SandboxError(RuntimeError)
   StoreError(RuntimeError)
     CorruptStoreError
     FormatVersionError
@@ -125,6 +126,10 @@ class EmbedderMismatchError(ConflictError):
 
 class ModelError(SemsearchError, RuntimeError):
     """A model cannot be found, verified or loaded."""
+
+
+class SandboxError(SemsearchError, RuntimeError):
+    """The processes that parse untrusted files cannot be started; no document is at fault."""
 
 
 class StoreError(SemsearchError, RuntimeError):

@@ -9,7 +9,9 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import shutil
 import sys
+import tempfile
 import weakref
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -166,6 +168,18 @@ def _remove(path: Path) -> None:
             each.unlink()
     if not any(path.iterdir()):
         path.rmdir()
+
+
+def make_scratch() -> Path:
+    """Make an empty folder, readable by its owner only, among the system's temporary ones."""
+    return Path(tempfile.mkdtemp(prefix="semsearch-"))
+
+
+def remove_scratch(folder: Path) -> bool:
+    """Remove such a folder with whatever is in it, and tell whether it is gone."""
+    with contextlib.suppress(RecursionError):  # nested to break whoever removes it
+        shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
 
 
 def size_on_disk(root: Path) -> int:

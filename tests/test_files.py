@@ -195,3 +195,23 @@ def test_a_failpoint_fires_only_while_it_is_armed() -> None:
         files.failpoint("there")
     files.failpoint("here")
     assert fired == [1]
+
+
+def test_a_scratch_folder_is_its_owners_alone_and_goes_with_all_that_is_in_it() -> None:
+    folder = files.make_scratch()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    (folder / "a/b").mkdir(parents=True)
+    (folder / "a/b/c").write_text("left")
+    assert files.remove_scratch(folder)
+    assert not folder.exists()
+
+
+def test_a_scratch_folder_that_cannot_be_removed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_deep(folder: Path, ignore_errors: bool) -> None:
+        raise RecursionError
+
+    folder = files.make_scratch()
+    with monkeypatch.context() as patch:
+        patch.setattr(files.shutil, "rmtree", too_deep)
+        assert not files.remove_scratch(folder)
+    assert files.remove_scratch(folder)

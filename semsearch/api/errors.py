@@ -19,6 +19,7 @@ from semsearch.errors import (
     MissingDependencyError,
     ModelError,
     NotFoundError,
+    SandboxError,
     SemsearchError,
     StoreError,
     StoreFullError,
@@ -35,6 +36,7 @@ _STATUSES: dict[type, int] = {
     ConflictError: 409,
     MissingDependencyError: 503,
     ModelError: 503,
+    SandboxError: 503,
     StoreError: 500,
     StoreFullError: 507,
 }

@@ -3,37 +3,54 @@
 What a format means is in `readers`; which files a path stands for is in `finding`.
 """
 
+import contextlib
 import logging
+import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 from semsearch.ingest.finding import UnreadFile, find_files
 from semsearch.ingest.readers.contract import FoundFile
 from semsearch.ingest.readers.jsonl import count_lines, read_jsonl
 from semsearch.ingest.readers.registry import READERS
+from semsearch.ingest.sandbox.parent import Sandbox
 from semsearch.types import Document, Failure, Limits
 
 logger = logging.getLogger(__name__)
+MAX_WORKERS = 8  # processes that parse files
 
 
 class Reading:
-    """Reads files within limits."""
+    """Reads files within limits; a context manager, since it starts processes for those that may harm whoever parses.
+
+    One thread's, which takes the documents of one file after the other.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._sandbox = Sandbox(limits, workers=min(MAX_WORKERS, os.cpu_count() or 1))
 
     def __enter__(self) -> "Reading":
         return self
 
     def __exit__(self, *error: object) -> None:
-        pass
+        self._sandbox.close()
 
     def documents(self, file: FoundFile) -> Iterator[Document | Failure]:
         """Yield the documents of a file; whatever is wrong with it is a failure among them."""
         reader = READERS[file.path.suffix.lower()]
+        if reader.sandboxed:
+            return self._sandbox.read(file)
         return _guarded(reader.read(file, self._limits), str(file.path), file.document_id)
+
+    def all_documents(self, files: Sequence[FoundFile]) -> Generator[Iterator[Document | Failure], None, None]:
+        """Yield the documents of each file, in their order; those in the sandbox are parsed several at a time."""
+        beside = [file for file in files if READERS[file.path.suffix.lower()].sandboxed]
+        with contextlib.closing(self._sandbox.read_all(beside)) as parsed:
+            for file in files:
+                yield next(parsed)[1] if READERS[file.path.suffix.lower()].sandboxed else self.documents(file)
 
     def standard_input(self) -> Iterator[Document | Failure]:
         """Yield the documents of JSON Lines on standard input."""
@@ -55,21 +72,22 @@ def read_paths(
         base: where relative paths start, the current folder if nothing is said.
         max_document_bytes: larger files, and longer lines of JSON Lines, are refused without being read.
     """
-    reading = Reading(Limits(document_bytes=max_document_bytes))
-    for path in paths:
-        if path == "-":
-            yield from reading.standard_input()
-            continue
-        passed_over: Counter[str] = Counter()
-        for file in find_files(path, READERS, passed_over, base):
-            match file:
-                case FoundFile():
-                    yield from reading.documents(file)
-                case UnreadFile():
-                    passed_over[file.kind] += 1
-                case _:
-                    yield file
-        log_passed_over(path, passed_over)
+    with Reading(Limits(document_bytes=max_document_bytes)) as reading:
+        for path in paths:
+            yield from reading.standard_input() if path == "-" else _read_path(path, reading, base)
+
+
+def _read_path(path: str, reading: Reading, base: Path | None) -> Iterator[Document | Failure]:
+    passed_over: Counter[str] = Counter()
+    for file in find_files(path, READERS, passed_over, base):
+        match file:
+            case FoundFile():
+                yield from reading.documents(file)
+            case UnreadFile():
+                passed_over[file.kind] += 1
+            case _:
+                yield file
+    log_passed_over(path, passed_over)
 
 
 def count_documents(paths: Sequence[str], *, base: Path | None = None) -> int | None:

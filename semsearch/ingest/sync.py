@@ -4,11 +4,13 @@ A file is as it was if its size and time of modification are, or else its conten
 store, by the path that it was given as. Which files a path stands for is in `finding`; what they hold, in `reading`.
 """
 
+import contextlib
 import hashlib
+import itertools
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
@@ -20,7 +22,7 @@ from semsearch.ingest.reading import Reading, log_passed_over
 from semsearch.store.batches import batched
 from semsearch.store.documents import DocumentStore
 from semsearch.store.records import SourceFile
-from semsearch.types import Failure
+from semsearch.types import Document, Failure
 
 _AT_ONCE = 256  # files whose state is looked up together
 # A file may change within the clock tick in which it was read: of one this young, only the content is trusted.
@@ -69,37 +71,51 @@ class Sync:
                 yield from self._items_of(path)
 
     def _items_of(self, path: str) -> Iterator[Item]:
-        for each in self.compare(path):
-            match each:
-                case Compared(changed=True):
-                    yield from self._read(each)
-                case Compared(known=SourceFile() as known, touched=touched):
-                    present = replace(each.present, failures=known.failures, documents=known.documents)
-                    yield FileSkipped(present, touched)
-                case FileVanished() | FileUnread() | Failure():
-                    yield each
+        for some in self._compared_groups(path):
+            changed = [each.file for each in some if isinstance(each, Compared) and each.changed]
+            with contextlib.closing(self._reading.all_documents(changed)) as documents:
+                for each in some:
+                    match each:
+                        case Compared(changed=True):
+                            yield from _read(each, next(documents))
+                        case Compared(known=SourceFile() as known, touched=touched):
+                            present = replace(each.present, failures=known.failures, documents=known.documents)
+                            yield FileSkipped(present, touched)
+                        case FileVanished() | FileUnread() | Failure():
+                            yield each
 
     def compare(self, path: str) -> Iterator[Compared | Failure | FileUnread | FileVanished]:
         """Yield the files of a path beside what is known of them, and in the end those that have vanished from it."""
+        return itertools.chain.from_iterable(self._compared_groups(path))
+
+    def _compared_groups(self, path: str) -> Iterator[list[Compared | Failure | FileUnread | FileVanished]]:
         passed_over: Counter[str] = Counter()
         found: set[str] = set()
         whole = True
         for some in batched(find_files(path, READERS, passed_over, self._base), _AT_ONCE):
-            files = [each for each in some if isinstance(each, FoundFile)]
-            found.update(file.document_id for file in files)
-            with self._store.read() as reader:
-                known = reader.source_files.known(file.document_id for file in files)
-            for each in some:
-                if isinstance(each, FoundFile):
-                    yield self._compared(each, known.get(each.document_id))
-                elif isinstance(each, UnreadFile):
-                    yield FileUnread(each.path, each.kind)
-                else:
-                    whole = False
-                    yield each
+            group = self._compared_group(some)
+            found.update(file.document_id for file in some if isinstance(file, FoundFile))
+            whole = whole and not any(isinstance(each, Failure) for each in group)
+            yield group
         log_passed_over(path, passed_over)
         if whole and found:  # a folder in which nothing is found is more likely not mounted than empty
-            yield from self._vanished(path, found)
+            yield list(self._vanished(path, found))
+
+    def _compared_group(
+        self, some: Sequence[FoundFile | UnreadFile | Failure]
+    ) -> list[Compared | Failure | FileUnread | FileVanished]:
+        with self._store.read() as reader:
+            known = reader.source_files.known(each.document_id for each in some if isinstance(each, FoundFile))
+        group: list[Compared | Failure | FileUnread | FileVanished] = []
+        for each in some:
+            match each:
+                case FoundFile():
+                    group.append(self._compared(each, known.get(each.document_id)))
+                case UnreadFile():
+                    group.append(FileUnread(each.path, each.kind))
+                case Failure():
+                    group.append(each)
+        return group
 
     def _compared(self, file: FoundFile, known: SourceFile | None) -> Compared | Failure:
         reader = READERS[file.path.suffix.lower()]
@@ -117,14 +133,6 @@ class Sync:
         same = present.hash == known.hash
         return Compared(file, present, known, changed=not same, touched=same)
 
-    def _read(self, compared: Compared) -> Iterator[Item]:
-        yield FileBegins(compared.present.path, compared.known)
-        whole = True
-        for item in self._reading.documents(compared.file):
-            whole = whole and not isinstance(item, Failure)
-            yield item
-        yield FileEnds(_if_unchanged(compared.present, compared.file.path), whole)
-
     def _vanished(self, path: str, found: set[str]) -> Iterator[FileVanished]:
         folder = (self._base or Path()) / path
         if not folder.is_dir():
@@ -135,6 +143,15 @@ class Sync:
             files = reader.source_files.known(known)
         for each in known:
             yield FileVanished(files[each])
+
+
+def _read(compared: Compared, documents: Iterable[Document | Failure]) -> Iterator[Item]:
+    yield FileBegins(compared.present.path, compared.known)
+    whole = True
+    for item in documents:
+        whole = whole and not isinstance(item, Failure)
+        yield item
+    yield FileEnds(_if_unchanged(compared.present, compared.file.path), whole)
 
 
 def hash_of(path: Path) -> bytes:

@@ -36,6 +36,7 @@ STATUSES = {
     "DuplicateDocumentError": 409,
     "EmbedderMismatchError": 409,
     "ModelError": 503,
+    "SandboxError": 503,
     "StoreError": 500,
     "CorruptStoreError": 500,
     "FormatVersionError": 500,

@@ -18,7 +18,7 @@ from semsearch.collection import Collection
 from semsearch.types import Document
 
 USERS = (errors.ConfigError, errors.InvalidRequestError, errors.NotFoundError, errors.ConflictError)
-OTHERS = (errors.MissingDependencyError, errors.ModelError, errors.StoreError)
+OTHERS = (errors.MissingDependencyError, errors.ModelError, errors.SandboxError, errors.StoreError)
 
 
 def subclasses(kind: type[BaseException]) -> Iterator[type[BaseException]]:

@@ -6,8 +6,12 @@ import pytest
 
 from semsearch.errors import ConfigError
 from semsearch.ingest import sources
-from semsearch.ingest.sources import count_sources, load_recipe, read_sources
-from semsearch.types import Document
+from semsearch.ingest.reading import Reading
+from semsearch.ingest.sources import count_sources, load_recipe, source_items
+from semsearch.ingest.sync import Sync
+from semsearch.store.documents import DocumentStore
+from semsearch.store.records import CollectionSpec
+from semsearch.types import Document, Limits
 
 FILES = '[[sources]]\ntype = "files"\npaths = ["texts", "more/*.txt"]\n'
 PYTHON_DOCS = '[[sources]]\ntype = "python-docs"\n'
@@ -27,18 +31,23 @@ def base(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def ids_of(text: str, base: Path) -> list[str]:
+    """Of the documents that a recipe's sources give to an empty collection."""
+    store = DocumentStore.create(base / "empty", CollectionSpec(2))
+    with Reading(Limits()) as reading:
+        items = list(source_items(load_recipe(write(base, text)), Sync(store, reading, base=base)))
+    store.close()
+    return [item.id for item in items if isinstance(item, Document)]
+
+
 def test_relative_paths_start_at_the_recipes_folder(base: Path) -> None:
-    recipe = load_recipe(write(base, FILES))
-    items = list(read_sources(recipe, base=base, max_document_bytes=100))
-    assert [item.id for item in items if isinstance(item, Document)] == ["texts/a.txt", "more/b.txt"]
-    assert len(items) == count_sources(recipe, base=base) == 2
+    assert ids_of(FILES, base) == ["texts/a.txt", "more/b.txt"]
+    assert count_sources(load_recipe(write(base, FILES)), base=base) == 2
 
 
 def test_the_sources_come_in_their_order(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "read_python_docs", lambda: iter([Document(id="json", text="doc")]))
-    recipe = load_recipe(write(base, PYTHON_DOCS + FILES))
-    items = read_sources(recipe, base=base, max_document_bytes=100)
-    assert [item.id for item in items if isinstance(item, Document)] == ["json", "texts/a.txt", "more/b.txt"]
+    assert ids_of(PYTHON_DOCS + FILES, base) == ["json", "texts/a.txt", "more/b.txt"]
 
 
 def test_what_cannot_be_counted_without_reading_has_no_count(base: Path) -> None:
