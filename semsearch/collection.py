@@ -27,6 +27,7 @@ from semsearch.ingest.sync import Sync
 from semsearch.search.context import build_context
 from semsearch.search.description import describe
 from semsearch.search.profile import Stopwatch
+from semsearch.search.report import report_on
 from semsearch.search.semantic import check_mode, search_semantic
 from semsearch.search.snapshot import SnapshotCache
 from semsearch.store.cursors import from_cursor, to_cursor
@@ -37,6 +38,7 @@ from semsearch.types import (
     TARGET_RECALL,
     AddReport,
     CollectionInfo,
+    CollectionReport,
     Context,
     Curve,
     Document,
@@ -448,6 +450,25 @@ class Collection:
             raise InvalidRequestError("this collection has no model to count tokens with: in Python, pass count_tokens")
         hits = self.search(query, vector=vector, k=k, filter=filter).hits
         return build_context(hits, token_budget, count_tokens or self._count_tokens)
+
+    def report(
+        self, *, similarity: float = 0.95, most: int = 10, progress: Callable[[int], None] | None = None
+    ) -> CollectionReport:
+        """What to check in a collection before relying on it: duplicates, what was cut off, empty pages, languages.
+
+        Every chunk is searched for its neighbours, which takes minutes for a million.
+
+        Args:
+            similarity: cosine from which on two chunks are nearly the same, in (0, 1].
+            most: documents and groups that are listed of each kind.
+            progress: called with the number of chunks done.
+
+        Raises:
+            InvalidRequestError: another similarity, or `most` is below 0.
+        """
+        if not 0 < similarity <= 1 or most < 0:
+            raise InvalidRequestError(f"similarity is {similarity} and most {most}; they are in (0, 1] and at least 0")
+        return report_on(self._store, self._snapshots, similarity=similarity, most=most, progress=progress)
 
     def info(self) -> CollectionInfo:
         """What the collection holds, what made its vectors, and what serves its searches."""

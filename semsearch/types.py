@@ -404,6 +404,42 @@ class IndexInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class DuplicateGroup:
+    """Chunks that are nearly the same, with their documents, and the text of the first of them."""
+
+    documents: tuple[str, ...]
+    chunks: tuple[int, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionReport:
+    """What a careful person would check first; lists are cut, the numbers beside them are not.
+
+    Attributes:
+        languages: documents by the `language` in their metadata, most first; "" for those without.
+        same_text, same_text_groups: groups of documents with the same text and title; the ids of the largest ones.
+        near_duplicates, near_duplicate_groups: groups of chunks of several documents that are nearly the same.
+        truncated_chunks, truncated: chunks longer than the model reads; documents with such, each with their number.
+        empty_pages, documents_with_empty_pages: pages without text in documents with others; the numbers of the pages.
+        longest: documents by characters.
+    """
+
+    documents: int
+    chunks: int
+    languages: dict[str, int]
+    same_text: int
+    same_text_groups: tuple[tuple[str, ...], ...]
+    near_duplicates: int
+    near_duplicate_groups: tuple[DuplicateGroup, ...]
+    truncated_chunks: int
+    truncated: tuple[tuple[str, int], ...]
+    empty_pages: int
+    documents_with_empty_pages: tuple[tuple[str, tuple[int, ...]], ...]
+    longest: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SuggestedKey:
     """A metadata key whose filters are slow for want of an index.
 

@@ -9,7 +9,7 @@ import typer
 from semsearch.cli.errors import USERS_MISTAKE
 from semsearch.cli.output import counted, print_json, print_note, print_text
 from semsearch.cli.parameters import AsJson, CollectionName
-from semsearch.cli.progress import documents_bar
+from semsearch.cli.progress import progress_bar
 from semsearch.cli.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _dropped(opened: "Collection", key: str) -> tuple[bool, str]:
 def _indexed(opened: "Collection", key: str) -> tuple[bool, str]:
     """Whether there was none, and what to tell a person."""
     start, documents = time.perf_counter(), opened.count()
-    with documents_bar(documents, shown=sys.stderr.isatty()) as bar:
+    with progress_bar(documents, "documents", shown=sys.stderr.isatty()) as bar:
         made = opened.index_key(key, progress=lambda done: bar.update(done - bar.n))
     if not made:
         return False, f"{key} was indexed already"

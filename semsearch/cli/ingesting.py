@@ -23,7 +23,7 @@ from semsearch.cli.output import (
     print_text,
     report_text,
 )
-from semsearch.cli.progress import documents_bar
+from semsearch.cli.progress import progress_bar
 from semsearch.cli.shelf import Shelf
 from semsearch.errors import CollectionNotFoundError, ConflictError, InvalidRequestError
 
@@ -206,7 +206,7 @@ def _nothing_to_add(target: Target, failures: "list[Failure]") -> "tuple[Failure
 def _progress_bar(total: int | None, *, shown: bool) -> "Iterator[ProgressCallback]":
     """Documents and chunks done, on stderr."""
     start = time.perf_counter()
-    with documents_bar(total, shown=shown) as bar:
+    with progress_bar(total, "documents", shown=shown) as bar:
 
         def advance(progress: "Progress") -> None:
             rate = progress.tokens / (time.perf_counter() - start)

@@ -1,4 +1,4 @@
-"""The progress bar of commands that go through many documents."""
+"""The progress bar of commands that go through many documents or chunks."""
 
 import shutil
 import sys
@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 
-def documents_bar(total: int | None, *, shown: bool) -> "tqdm[None]":
-    """Documents done and to do, per second, and the time left, on stderr."""
+def progress_bar(total: int | None, unit: str, *, shown: bool) -> "tqdm[None]":
+    """What is done and to do of it, per second, and the time left, on stderr."""
     from tqdm import tqdm
 
     size = shutil.get_terminal_size()  # a terminal that says 0 x 0 has 80 x 24
-    options = {"unit": " documents", "ncols": size.columns, "nrows": size.lines}
+    options = {"unit": f" {unit}", "ncols": size.columns, "nrows": size.lines}
     return tqdm(total=total, file=sys.stderr, disable=not shown, **options)

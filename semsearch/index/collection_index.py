@@ -4,7 +4,7 @@ On a device that holds the sealed rows, every search is exact.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ from semsearch.index.segment import Segment
 from semsearch.index.stored_rows import ABSENT
 from semsearch.index.tuning import cheapest, exact_cost
 from semsearch.index.vectors import check_request
-from semsearch.types import TARGET_RECALL, Curve, Ids, OperatingPoint, Scores, Vectors
+from semsearch.types import TARGET_RECALL, Curve, Ids, OperatingPoint, Scores, StoredVectors, Vectors
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +77,7 @@ class CollectionIndex:
     ) -> None:
         self._scan, self._on_device_failure = scan, on_device_failure
         self._measured, self._tail, self._on_damage = measured, tail, on_damage
+        self._segments = segments
         self._exact: list[VectorIndex] = [*segments, tail]
         covered = -1 if measured is None else int(measured.payload.ids[-1])
         self._outside: list[VectorIndex] = [segment for segment in segments if int(segment.ids[-1]) > covered]
@@ -84,6 +85,12 @@ class CollectionIndex:
 
     def __len__(self) -> int:
         return sum(map(len, self._exact))
+
+    def blocks(self, size: int) -> Iterator[tuple[Ids, Vectors]]:
+        """All ids (n,) with their rows (n, dim), up to `size` at a time."""
+        for segment in self._segments:
+            yield from _cut(segment.blocks(), size)
+        yield from _cut(self._tail.blocks(), size)
 
     def search(
         self, queries: Vectors, k: int, *, target_recall: float = TARGET_RECALL, allowed_ids: IdSet | None = None
@@ -130,6 +137,12 @@ class CollectionIndex:
             scores[short, :size], ids[short, :size] = exact.scores, exact.ids
             scanned += exact.scanned
         return Neighbours(scores[:, :size], ids[:, :size], "ivf", scanned, point.nprobe)
+
+
+def _cut(blocks: Iterator[tuple[Ids, Vectors | StoredVectors]], size: int) -> Iterator[tuple[Ids, Vectors]]:
+    for ids, rows in blocks:
+        for start in range(0, len(ids), size):
+            yield ids[start : start + size], np.ascontiguousarray(rows[start : start + size], dtype=np.float32)
 
 
 def _exact(parts: Sequence[VectorIndex], queries: Vectors, k: int, allowed: IdSet | None) -> Neighbours:

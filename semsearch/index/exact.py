@@ -1,5 +1,6 @@
 """Exact search with numpy over rows in memory: the tail, which is all there is of a small collection."""
 
+from collections.abc import Iterator
 from typing import TypeVar
 
 import numpy as np
@@ -55,6 +56,10 @@ class ExactIndex:
         fewer._alive = self._alive.copy()
         fewer._alive[positions_of(ids, self._ids)] = False
         return fewer
+
+    def blocks(self) -> Iterator[tuple[Ids, Vectors]]:
+        """Ids (n,) and rows (n, dim) that are not masked."""
+        yield self._ids[self._alive], self._vectors[self._alive]
 
     def search(
         self, queries: Vectors, k: int, *, target_recall: float = TARGET_RECALL, allowed_ids: IdSet | None = None

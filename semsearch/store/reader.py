@@ -14,6 +14,7 @@ from sqlalchemy.dialects import sqlite
 from semsearch.errors import CorruptStoreError, DocumentNotFoundError
 from semsearch.store.batches import IN_LIST, batched
 from semsearch.store.matching import Matching
+from semsearch.store.overview import Overview
 from semsearch.store.records import ChunkRecord, CollectionSpec, Counts, State
 from semsearch.store.schema import chunks, collection, documents, files, indexed_keys, tail_vectors, tombstones
 from semsearch.store.source_files import SourceFiles
@@ -28,6 +29,7 @@ class StoreReader:
     def __init__(self, connection: Connection, path: Path) -> None:
         self._connection, self._path = connection, path
         self.source_files = SourceFiles(connection)
+        self.overview = Overview(connection)
 
     def spec(self) -> CollectionSpec:
         row = self._connection.execute(select(collection)).one()
@@ -136,6 +138,15 @@ class StoreReader:
                     self._path, f"a vector between chunk {ids[0]} and chunk {ids[-1]} does not have {dim} numbers"
                 )
             yield np.array(ids, dtype=np.int64), np.frombuffer(data, dtype="<f2").reshape(-1, dim)
+
+    def documents_of_chunks(self, chunk_ids: Iterable[int]) -> dict[int, str]:
+        """The ids of the chunks' documents."""
+        found = {}
+        for some in batched(chunk_ids, IN_LIST):
+            statement = select(chunks.c.id, documents.c.id.label("document")).join_from(chunks, documents)
+            rows = self._connection.execute(statement.where(chunks.c.id.in_(some)))
+            found.update({row.id: row.document for row in rows})
+        return found
 
     def chunks_by_text(self, hashes: Iterable[bytes]) -> dict[bytes, int]:
         """The chunk that each of these texts was embedded for, of the texts that were; any of several."""
