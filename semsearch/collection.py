@@ -17,6 +17,7 @@ from semsearch.index.sizing import check_codec
 from semsearch.index.vectors import check_target
 from semsearch.ingest.gate import distinct_ids, is_storable
 from semsearch.ingest.items import Item
+from semsearch.ingest.judging import judge
 from semsearch.ingest.maintenance import maintain, tune
 from semsearch.ingest.pipeline import add_documents, try_maintenance
 from semsearch.ingest.plan import plan_sync
@@ -30,8 +31,7 @@ from semsearch.search.profile import Stopwatch
 from semsearch.search.report import report_on
 from semsearch.search.semantic import check_mode, search_semantic
 from semsearch.search.snapshot import SnapshotCache
-from semsearch.store.cursors import from_cursor, to_cursor
-from semsearch.store.documents import DATABASE, DocumentStore, check_free, remove_collection
+from semsearch.store.documents import DocumentStore, check_free, remove_collection
 from semsearch.store.filters import parse_filter
 from semsearch.store.records import CollectionSpec
 from semsearch.types import (
@@ -44,6 +44,7 @@ from semsearch.types import (
     Document,
     Failure,
     Filter,
+    Judgment,
     Limits,
     Page,
     ProgressCallback,
@@ -53,7 +54,6 @@ from semsearch.types import (
 )
 
 MAX_DIM = 65_536
-MAX_PAGE_SIZE = 10_000
 
 
 class Collection:
@@ -345,6 +345,14 @@ class Collection:
         with self._store.write() as writer:
             return writer.drop_key_index(key)
 
+    def judge(self, query: str, document_id: str, grade: int) -> Judgment:
+        """Keep how relevant a document is to a query, 0 (not) to 3, for `semsearch.evaluation`; said anew, it replaces.
+
+        Raises:
+            DocumentNotFoundError, EmptyQueryError, InvalidRequestError, CollectionLockedError
+        """
+        return judge(self._store, query, document_id, grade)
+
     # --- reading
 
     def get(self, document_id: str) -> Document:
@@ -364,13 +372,13 @@ class Collection:
             InvalidRequestError: another page_size, or a cursor that did not come from here.
             InvalidFilterError
         """
-        if not 1 <= page_size <= MAX_PAGE_SIZE:
-            raise InvalidRequestError(f"page_size is {page_size}; a page has 1 to {MAX_PAGE_SIZE:,} documents")
-        after = 0 if cursor is None else from_cursor(cursor)
         with self._store.read() as reader:
-            rows = reader.summaries(filter, after, page_size + 1)
-        more = to_cursor(rows[page_size - 1][0]) if len(rows) > page_size else None
-        return Page(tuple(summary for _, summary in rows[:page_size]), more)
+            return reader.page(filter, cursor, page_size)
+
+    def judgments(self) -> tuple[Judgment, ...]:
+        """All judgments by query and document id, those of documents that are no longer there as not `known`."""
+        with self._store.read() as reader:
+            return reader.judgments()
 
     def count(self, filter: Filter | None = None) -> int:
         """The number of documents, or of those that a filter matches."""
@@ -444,8 +452,6 @@ class Collection:
         Raises:
             As `search`; InvalidRequestError for token_budget < 1.
         """
-        if token_budget < 1:
-            raise InvalidRequestError(f"token_budget is {token_budget}; a context needs at least 1 token")
         if count_tokens is None and self._store.spec.model is None:
             raise InvalidRequestError("this collection has no model to count tokens with: in Python, pass count_tokens")
         hits = self.search(query, vector=vector, k=k, filter=filter).hits
@@ -481,8 +487,3 @@ class Collection:
 
     def _count_tokens(self, text: str) -> int:
         return self._embedder.get().count_tokens([text])[0]
-
-
-def list_collections(indexes: str | Path) -> list[str]:
-    """Names of the collections in a folder, sorted; none if there is no such folder."""
-    return sorted(path.parent.name for path in Path(indexes).glob(f"*/{DATABASE}"))

@@ -352,6 +352,23 @@ class ManifestFile:
     details: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Judgment:
+    """What a person said of a document as an answer to a query.
+
+    Attributes:
+        grade: 0 (not relevant) to 3 (as good as can be).
+        judged: when, ISO 8601.
+        known: whether the document is in the collection; a judgment outlasts its document.
+    """
+
+    query: str
+    document_id: str
+    grade: int
+    judged: str
+    known: bool
+
+
 class OperatingPoint(NamedTuple):
     """What an index finds, and at what cost.
 

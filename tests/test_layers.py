@@ -31,6 +31,8 @@ HOMES = {
     "starlette": {"api", "web"},
     "typer": {"cli"},
     "tqdm": {"cli"},
+    "ir_measures": {"evaluation"},
+    "matplotlib": {"cli", "evaluation"},
     "ray": {"cluster"},
 }
 WRITERS = {

@@ -80,6 +80,14 @@ class AddRequest(_Strict):
     documents: list[NewDocument] = Field(max_length=MAX_DOCUMENTS)
 
 
+class JudgeRequest(_Strict):
+    """How relevant a document is to a query."""
+
+    query: Text
+    document_id: Text
+    grade: int = Field(ge=0, le=3, description="0 (not relevant) to 3 (as good as can be)")
+
+
 class Health(BaseModel):
     """That the service runs, and which version of semsearch it is."""
 

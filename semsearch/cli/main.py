@@ -11,7 +11,7 @@ import typer
 from typer.main import get_command
 
 from semsearch import __version__
-from semsearch.cli import adding, indexing, reading, removing, reporting, serving, tuning
+from semsearch.cli import adding, evaluating, indexing, judging, reading, removing, reporting, serving, tuning
 from semsearch.cli.errors import CLOSED_PIPE, report_error
 from semsearch.cli.output import use_utf8
 from semsearch.cli.shelf import Shelf
@@ -33,6 +33,8 @@ app.command("list")(reading.list_documents)
 app.command("info")(reading.info)
 app.command("report")(reporting.report)
 app.command("tune")(tuning.tune)
+app.command("evaluate")(evaluating.evaluate)
+app.command("judge")(judging.judge)
 app.command("index-key")(indexing.index_key)
 app.command("remove")(removing.remove)
 app.command("compact")(removing.compact)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Failure,
         FileReport,
         Hit,
+        Judgment,
         SuggestedKey,
         SyncPlan,
     )
@@ -165,6 +166,18 @@ def documents_text(documents: Sequence[DocumentSummary]) -> str:
         return "no documents"
     rows = [(each.id, str(each.characters), str(each.chunks), each.title or "") for each in documents]
     return _table([("ID", "CHARACTERS", "CHUNKS", "TITLE"), *rows], _width())
+
+
+def judgments_text(judgments: Sequence[Judgment]) -> str:
+    """A table of judgments; queries are cut to the width of the terminal."""
+    if not judgments:
+        return "no judgments"
+    rows = [(_judged_id(each), str(each.grade), each.query) for each in judgments]
+    return _table([("ID", "GRADE", "QUERY"), *rows], _width())
+
+
+def _judged_id(judgment: Judgment) -> str:
+    return judgment.document_id if judgment.known else f"{judgment.document_id} (not there)"
 
 
 def info_text(info: CollectionInfo) -> str:

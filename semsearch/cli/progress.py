@@ -1,4 +1,4 @@
-"""The progress bar of commands that go through many documents or chunks."""
+"""The progress bar of commands that go through many documents, chunks or queries."""
 
 import shutil
 import sys

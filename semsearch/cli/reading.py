@@ -128,7 +128,7 @@ def info(context: typer.Context, collection: CollectionName, *, as_json: AsJson 
 
 
 def _list_collections(shelf: Shelf, *, as_json: bool) -> None:
-    from semsearch.collection import list_collections
+    from semsearch.store.documents import list_collections
 
     indexes = shelf.settings().indexes
     names = list_collections(indexes)

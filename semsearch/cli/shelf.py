@@ -99,7 +99,7 @@ class Shelf:
         try:
             yield
         except CollectionNotFoundError as error:
-            from semsearch.collection import list_collections
+            from semsearch.store.documents import list_collections
 
             indexes = self.settings().indexes
             names = ", ".join(list_collections(indexes))

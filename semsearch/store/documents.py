@@ -168,6 +168,11 @@ class DocumentStore:
             raise NotFoundError(f"{self.root} was replaced or removed meanwhile: open it again")
 
 
+def list_collections(indexes: Path) -> list[str]:
+    """Names of the collections in a folder, sorted; none if there is no such folder."""
+    return sorted(path.parent.name for path in indexes.glob(f"*/{DATABASE}"))
+
+
 def remove_collection(root: Path) -> list[Path]:
     """Delete the collection at `root`, a damaged one too; returns the files there that are not part of it.
 

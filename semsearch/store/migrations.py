@@ -44,6 +44,9 @@ def m001_first_format(connection: Connection) -> None:
         """CREATE TABLE files (
             name TEXT PRIMARY KEY, kind TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL,
             details TEXT NOT NULL) STRICT""",
+        """CREATE TABLE judgments (
+            query TEXT NOT NULL, document_id TEXT NOT NULL, grade INTEGER NOT NULL CHECK (grade BETWEEN 0 AND 3),
+            judged TEXT NOT NULL, PRIMARY KEY (query, document_id)) STRICT, WITHOUT ROWID""",
         "CREATE TABLE indexed_keys (number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE) STRICT",
         """CREATE TABLE indexed_values (
             key INTEGER NOT NULL, document INTEGER NOT NULL, type TEXT NOT NULL, value ANY,

@@ -8,18 +8,41 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Select, Table, bindparam, column, func, literal_column, select
+from sqlalchemy import Connection, Select, Table, bindparam, column, exists, func, literal_column, select
 from sqlalchemy.dialects import sqlite
 
-from semsearch.errors import CorruptStoreError, DocumentNotFoundError
+from semsearch.errors import CorruptStoreError, DocumentNotFoundError, InvalidRequestError
 from semsearch.store.batches import IN_LIST, batched
+from semsearch.store.cursors import from_cursor, to_cursor
 from semsearch.store.matching import Matching
 from semsearch.store.overview import Overview
 from semsearch.store.records import ChunkRecord, CollectionSpec, Counts, State
-from semsearch.store.schema import chunks, collection, documents, files, indexed_keys, tail_vectors, tombstones
+from semsearch.store.schema import (
+    chunks,
+    collection,
+    documents,
+    files,
+    indexed_keys,
+    judgments,
+    tail_vectors,
+    tombstones,
+)
 from semsearch.store.source_files import SourceFiles
-from semsearch.types import Chunk, Chunking, Document, DocumentSummary, Filter, Ids, ManifestFile, Place, StoredVectors
+from semsearch.types import (
+    Chunk,
+    Chunking,
+    Document,
+    DocumentSummary,
+    Filter,
+    Ids,
+    Judgment,
+    ManifestFile,
+    Page,
+    Place,
+    StoredVectors,
+)
 
+MAX_PAGE_SIZE = 10_000
 _BLOCK = 8_192  # vectors a block
 
 
@@ -86,6 +109,18 @@ class StoreReader:
         places = tuple(Place(*place) for place in json.loads(row.places or "[]"))
         return Document(row.id, row.text, self._object(row.metadata), row.title, row.source, places=places)
 
+    def page(self, filter: Filter | None, cursor: str | None, size: int) -> Page:
+        """Up to `size` documents after a cursor.
+
+        Raises:
+            InvalidRequestError: the size is not 1 to MAX_PAGE_SIZE, or the cursor is none of ours.
+        """
+        if not 1 <= size <= MAX_PAGE_SIZE:
+            raise InvalidRequestError(f"page_size is {size}; a page has 1 to {MAX_PAGE_SIZE:,} documents")
+        rows = self.summaries(filter, 0 if cursor is None else from_cursor(cursor), size + 1)
+        more = to_cursor(rows[size - 1][0]) if len(rows) > size else None
+        return Page(tuple(summary for _, summary in rows[:size]), more)
+
     def summaries(self, filter: Filter | None, after: int, size: int) -> list[tuple[int, DocumentSummary]]:
         """Up to `size` (seq, document) pairs with a seq above `after`, in that order."""
         columns = documents.c
@@ -103,6 +138,14 @@ class StoreReader:
             statement = self._matching().filtered(statement, filter)
         rows = self._connection.execute(statement.where(columns.seq > after).order_by(columns.seq).limit(size))
         return [(row[0], DocumentSummary(row[1], row[2], row[3], self._object(row[4]), row[5], row[6])) for row in rows]
+
+    def judgments(self) -> tuple[Judgment, ...]:
+        """All judgments, by query and document id."""
+        told = judgments.c
+        known = exists().where(documents.c.id == told.document_id)
+        statement = select(told.query, told.document_id, told.grade, told.judged, known)
+        rows = self._connection.execute(statement.order_by(told.query, told.document_id))
+        return tuple(Judgment(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows)
 
     def chunk_ids(self, filter: Filter) -> Ids:
         """Ids of the chunks of all documents that a filter matches, ascending."""

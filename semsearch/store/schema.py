@@ -110,6 +110,16 @@ indexed_values = Table(
     Index("ix_indexed_values", "key", "type", "value", "first_chunk", "last_chunk"),
 )
 
+# What people said of documents as answers to queries.
+judgments = Table(
+    "judgments",
+    tables,
+    Column("query", Text, primary_key=True),
+    Column("document_id", Text, primary_key=True),  # no foreign key: a judgment outlasts its document
+    Column("grade", Integer, nullable=False),  # 0 (not relevant) to 3
+    Column("judged", Text, nullable=False),  # when, ISO 8601
+)
+
 # The manifest: a file that is not in here is not part of the collection.
 files = Table(
     "files",

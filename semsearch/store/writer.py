@@ -21,11 +21,12 @@ from semsearch.store.schema import (
     files,
     indexed_keys,
     indexed_values,
+    judgments,
     source_files,
     tail_vectors,
     tombstones,
 )
-from semsearch.types import Document, Filter, ManifestFile, Span
+from semsearch.types import Document, Filter, Judgment, ManifestFile, Span
 
 MAX_INDEXED_KEYS = 16
 _INDEXED_AT_ONCE = 10_000  # documents a step, so that progress is seen
@@ -109,6 +110,11 @@ class StoreWriter(StoreReader):
         self._connection.execute(delete(indexed_values).where(indexed_values.c.key == number))
         self._connection.execute(delete(indexed_keys).where(indexed_keys.c.number == number))
         return True
+
+    def judge(self, judgment: Judgment) -> None:
+        """Keep a judgment, in place of the one there is of the same query and document."""
+        row = {column.name: getattr(judgment, column.name) for column in judgments.columns}
+        self._connection.execute(insert(judgments).prefix_with("OR REPLACE").values(row))
 
     def change_files(self, removed: Iterable[str], added: Iterable[ManifestFile]) -> None:
         """Take files out of the manifest and put others into it; readers load anew."""

@@ -87,8 +87,15 @@ def test_the_schema_is_openapi_3_1_and_every_operation_describes_answers_and_pro
     document = openapi()
     assert document["openapi"].startswith("3.1")
     operations = [operation for methods in document["paths"].values() for operation in methods.values()]
-    assert {operation["operationId"] for operation in operations} == {"healthz", "info", "search", "add", "context"}
-    assert [set(operation["responses"]) for operation in operations] == [{"200", "default"}] * 5
+    assert {operation["operationId"] for operation in operations} == {
+        "healthz",
+        "info",
+        "search",
+        "add",
+        "context",
+        "judge",
+    }
+    assert [set(operation["responses"]) for operation in operations] == [{"200", "default"}] * 6
     for operation in operations:
         assert "$ref" in operation["responses"]["200"]["content"]["application/json"]["schema"]
         problem = operation["responses"]["default"]["content"]["application/problem+json"]["schema"]

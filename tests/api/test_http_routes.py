@@ -31,7 +31,9 @@ HIT_KEYS = [
     "metadata",
     "source",
 ]
-SEARCH, ADD, CONTEXT = (f"/v1/collections/texts/{verb}" for verb in ("search", "documents", "context"))
+SEARCH, ADD, CONTEXT, JUDGE = (
+    f"/v1/collections/texts/{verb}" for verb in ("search", "documents", "context", "judgments")
+)
 
 
 def test_healthz_says_ok_and_the_version(client: TestClient) -> None:
@@ -172,6 +174,23 @@ def test_info_suggests_the_keys_whose_filters_were_slow_in_this_service(
     assert (answer["indexed_keys"], answer["suggested_keys"]) == (["year"], [])
 
 
+def test_a_judgment_is_answered_as_the_collection_keeps_it(client: TestClient, indexes: Path) -> None:
+    answer = client.post(JUDGE, json={"query": "time off", "document_id": "leave", "grade": 2})
+    with Collection.open(indexes / "texts") as collection:
+        assert [asdict(judgment) for judgment in collection.judgments()] == [answer.json()]
+    assert {key: answer.json()[key] for key in ("query", "document_id", "grade", "known")} == {
+        "query": "time off",
+        "document_id": "leave",
+        "grade": 2,
+        "known": True,
+    }
+
+
+def test_a_judgment_of_a_document_that_is_not_there_is_answered_with_404(client: TestClient) -> None:
+    answer = client.post(JUDGE, json={"query": "time off", "document_id": "nobody", "grade": 2})
+    assert (answer.status_code, answer.json()["code"]) == (404, "document_not_found")
+
+
 def documents(number: int) -> dict[str, Any]:
     return {"documents": [{"id": str(i), "text": f"text {i}"} for i in range(number)]}
 
@@ -184,6 +203,8 @@ def documents(number: int) -> dict[str, Any]:
         (CONTEXT, {"query": "q", "token_budget": 100_000, "k": 1_000}),
         (CONTEXT, {"query": "q", "token_budget": 1}),
         (ADD, documents(256)),
+        (JUDGE, {"query": "q", "document_id": "leave", "grade": 0}),
+        (JUDGE, {"query": "q", "document_id": "leave", "grade": 3}),
     ],
 )
 def test_a_value_at_its_bound_is_accepted(client: TestClient, path: str, body: object) -> None:
@@ -215,6 +236,11 @@ def test_a_value_at_its_bound_is_accepted(client: TestClient, path: str, body: o
         (ADD, {"documents": [{"id": "a"}]}, "body.documents.0.text"),
         (ADD, {"documents": [{"id": 1, "text": "t"}]}, "body.documents.0.id"),
         (ADD, {"documents": [{"id": "a", "text": "t", "model": "m"}]}, "body.documents.0.model"),
+        (JUDGE, {"query": "q", "document_id": "leave", "grade": -1}, "body.grade"),
+        (JUDGE, {"query": "q", "document_id": "leave", "grade": 4}, "body.grade"),
+        (JUDGE, {"query": "q", "document_id": "leave", "grade": True}, "body.grade"),
+        (JUDGE, {"query": "q", "document_id": "leave"}, "body.grade"),
+        (JUDGE, {"query": "q", "document_id": 1, "grade": 1}, "body.document_id"),
     ],
 )
 def test_a_body_of_another_shape_is_refused_and_the_place_named(

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Request
 
-from semsearch.api.schemas import AddRequest, CollectionName, ContextRequest, SearchRequest
+from semsearch.api.schemas import AddRequest, CollectionName, ContextRequest, JudgeRequest, SearchRequest
 from semsearch.collection import Collection
-from semsearch.types import AddReport, CollectionInfo, Context, SearchResult
+from semsearch.types import AddReport, CollectionInfo, Context, Judgment, SearchResult
 
 if TYPE_CHECKING:
     from semsearch.api.maintenance import MaintenanceThread
@@ -60,3 +60,9 @@ def context(collection: Opened, body: ContextRequest) -> Context:
     return collection.context(
         body.query, vector=body.vector, token_budget=body.token_budget, k=body.k, filter=body.filter
     )
+
+
+@router.post("/judgments")
+def judge(collection: Opened, body: JudgeRequest) -> Judgment:
+    """Keep how relevant a document is to a query, in place of what was said of the two before; for evaluation."""
+    return collection.judge(body.query, body.document_id, body.grade)
