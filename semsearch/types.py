@@ -194,10 +194,11 @@ class Limits:
     """What one file may cost; a file that asks for more is a failure whose reason names the limit.
 
     Attributes:
-        document_bytes: of a file that is one document, and of a line or row of one that holds many.
+        document_bytes: of a text file that is one document, and of a line, row or record of one that holds many.
+        file_bytes: of a file of which its text is only a part, as a PDF and a DOCX with pictures are.
         text_characters: of one document's text.
         unpacked_bytes: of all that is unpacked from a file that is an archive inside, as DOCX and EPUB are.
-        pages: of a PDF.
+        pages: of a PDF, and slides of a presentation.
         memory_bytes: resident memory of the process that parses it.
         cpu_seconds: of that process, for one file.
         seconds: wall time for one file.
@@ -205,6 +206,7 @@ class Limits:
     """
 
     document_bytes: int = 10_000_000
+    file_bytes: int = 200_000_000
     text_characters: int = 20_000_000
     unpacked_bytes: int = 500_000_000
     pages: int = 5_000

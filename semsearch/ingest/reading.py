@@ -12,8 +12,9 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 from semsearch.ingest.finding import UnreadFile, find_files
-from semsearch.ingest.readers.contract import FoundFile
+from semsearch.ingest.readers.contract import FoundFile, Reader
 from semsearch.ingest.readers.jsonl import count_lines, read_jsonl
+from semsearch.ingest.readers.language import with_language
 from semsearch.ingest.readers.registry import READERS
 from semsearch.ingest.sandbox.parent import Sandbox
 from semsearch.types import Document, Failure, Limits
@@ -42,15 +43,16 @@ class Reading:
         """Yield the documents of a file; whatever is wrong with it is a failure among them."""
         reader = READERS[file.path.suffix.lower()]
         if reader.sandboxed:
-            return self._sandbox.read(file)
-        return _guarded(reader.read(file, self._limits), str(file.path), file.document_id)
+            return _finished(reader, self._sandbox.read(file))
+        return _finished(reader, _guarded(reader.read(file, self._limits), str(file.path), file.document_id))
 
     def all_documents(self, files: Sequence[FoundFile]) -> Generator[Iterator[Document | Failure], None, None]:
         """Yield the documents of each file, in their order; those in the sandbox are parsed several at a time."""
         beside = [file for file in files if READERS[file.path.suffix.lower()].sandboxed]
         with contextlib.closing(self._sandbox.read_all(beside)) as parsed:
             for file in files:
-                yield next(parsed)[1] if READERS[file.path.suffix.lower()].sandboxed else self.documents(file)
+                reader = READERS[file.path.suffix.lower()]
+                yield _finished(reader, next(parsed)[1]) if reader.sandboxed else self.documents(file)
 
     def standard_input(self) -> Iterator[Document | Failure]:
         """Yield the documents of JSON Lines on standard input."""
@@ -130,6 +132,11 @@ def _count(file: FoundFile | UnreadFile | Failure) -> int:
         return count_lines(file.path)
     except OSError:
         return 1  # the failure that reading it will yield
+
+
+def _finished(reader: Reader, items: Iterator[Document | Failure]) -> Iterator[Document | Failure]:
+    """With the languages of the texts, which are told here, so that the model for that is loaded once."""
+    return with_language(items) if reader.prose else items
 
 
 def _guarded(items: Iterator[Document | Failure], where: str, document_id: str | None) -> Iterator[Document | Failure]:

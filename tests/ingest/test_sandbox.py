@@ -434,7 +434,7 @@ def test_the_readers_of_the_package_are_what_a_sandbox_has_if_nothing_is_said(tm
     path.write_text("<title>Bread</title><p>Knead it.")
     with Sandbox(Limits()) as sandbox:
         (item,) = sandbox.read(FoundFile(path, "page"))
-    assert item == Document("page", "Knead it.", title="Bread", source=str(path))
+    assert item == Document("page", "Knead it.", {"format": "html"}, "Bread", str(path))
 
 
 def test_a_missing_temporary_folder_is_an_error(found: Found, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

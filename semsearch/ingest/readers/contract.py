@@ -28,6 +28,7 @@ class Reader:
         suffixes: of its files, lower case, with the dot.
         read: yields the documents of one file; what cannot be understood is a Failure in its place. OSError may pass.
         version: to be raised when the same bytes give other documents, so that files are read again.
+        prose: what it yields is in a language of people, which is found out and put into the metadata.
         sandboxed: parsed in a process of its own, because a hostile file may exhaust or crash whoever parses it.
     """
 
@@ -35,4 +36,5 @@ class Reader:
     suffixes: tuple[str, ...]
     read: Read
     version: int = 1
+    prose: bool = True
     sandboxed: bool = True

@@ -11,19 +11,23 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from semsearch.errors import InvalidDocumentError
-from semsearch.types import Document, Failure, Metadata
+from semsearch.ingest.readers.contract import FoundFile, Reader
+from semsearch.types import Document, Failure, Limits, Metadata
 
 _BLOCK = 1 << 20
 _KINDS: dict[type, str] = {str: "a string", dict: "an object", list: "a list of numbers"}
 
 
-def read_jsonl(file: BinaryIO, name: str, *, max_document_bytes: int = 10_000_000) -> Iterator[Document | Failure]:
+def read_jsonl(
+    file: BinaryIO, name: str, *, max_document_bytes: int = 10_000_000, numbered_in: str | None = None
+) -> Iterator[Document | Failure]:
     """Yield a document or a failure for each line that is not blank.
 
     Args:
         file: read line by line; a line above `max_document_bytes` is skipped without being held in memory.
         name: what the file is called in failures (`<name>:<line>`), and the source of documents that bring none.
         max_document_bytes: the longest line that is read.
+        numbered_in: with the number of the line, the id of documents that bring none; `None`: they are failures.
     """
     blank = True
     for number, line in enumerate(_lines(file, max_document_bytes), start=1):
@@ -32,12 +36,33 @@ def read_jsonl(file: BinaryIO, name: str, *, max_document_bytes: int = 10_000_00
             reason = f"is longer than max_document_bytes ({max_document_bytes:,}); split it or raise the setting"
             yield Failure(where, reason)
         elif line.strip():
-            yield _read_line(line, name, where)
+            default_id = None if numbered_in is None else f"{numbered_in}#{number}"
+            yield read_object(line, name, where, default_id)
         else:
             continue
         blank = False
     if blank:
         yield Failure(name, "has no documents in it; write one JSON object a line, or leave it out")
+
+
+def read_object(line: bytes, name: str, where: str, default_id: str | None = None) -> Document | Failure:
+    """The document of one JSON object, or why there is none.
+
+    Args:
+        line: the object.
+        name: its document's source if it brings none.
+        where: where it is, for the failure.
+        default_id: its document's id if it brings none; `None`: that is a failure.
+    """
+    document_id = None
+    try:
+        values = _parse(line)
+        document_id = _take_id(values, default_id)
+        text, title, source = _take_text(values), _take(values, "title", str), _take(values, "source", str)
+        vector = _take_vector(values)
+        return Document(document_id, text, _take_metadata(values), title, source or name, vector)
+    except InvalidDocumentError as error:
+        return Failure(where, str(error), document_id)
 
 
 def count_lines(path: Path) -> int:
@@ -48,6 +73,16 @@ def count_lines(path: Path) -> int:
             block = following
             newlines += block.count(b"\n")
     return newlines + (not block.endswith(b"\n"))
+
+
+def _read(file: FoundFile, limits: Limits) -> Iterator[Document | Failure]:
+    with file.path.open("rb") as opened:
+        yield from read_jsonl(
+            opened, str(file.path), max_document_bytes=limits.document_bytes, numbered_in=file.document_id
+        )
+
+
+JSONL = Reader("jsonl", (".jsonl", ".ndjson"), _read, prose=False, sandboxed=False)
 
 
 def _lines(file: BinaryIO, max_bytes: int) -> Iterator[bytes | None]:
@@ -62,18 +97,6 @@ def _lines(file: BinaryIO, max_bytes: int) -> Iterator[bytes | None]:
                 line = file.readline(_BLOCK)
             yield None
         beginning = b""
-
-
-def _read_line(line: bytes, name: str, where: str) -> Document | Failure:
-    document_id = None
-    try:
-        values = _parse(line)
-        document_id = _take_id(values)
-        text, title, source = _take_text(values), _take(values, "title", str), _take(values, "source", str)
-        vector = _take_vector(values)
-        return Document(document_id, text, _take_metadata(values), title, source or name, vector)
-    except InvalidDocumentError as error:
-        return Failure(where, str(error), document_id)
 
 
 def _parse(line: bytes) -> dict[str, Any]:
@@ -103,8 +126,10 @@ def _finite(text: str) -> float:
     return value if math.isfinite(value) else _refuse_number(text)
 
 
-def _take_id(values: dict[str, Any]) -> str:
+def _take_id(values: dict[str, Any], default: str | None) -> str:
     key = "id" if "id" in values else "_id"
+    if key not in values and default is not None:
+        return default
     if key not in values:
         raise InvalidDocumentError("has no 'id' (or '_id'); give it one that stays the same")
     value = values.pop(key)

@@ -1,4 +1,4 @@
-"""Titles and texts of Markdown, reStructuredText and HTML."""
+"""Titles, headings and fields of Markdown, reStructuredText and org-mode, which keep their text as it is."""
 
 import time
 
@@ -6,19 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semsearch.errors import InvalidDocumentError
-from semsearch.ingest.readers.markup import parse_html, parse_markdown, parse_plain, parse_rst
+from semsearch.ingest.readers.content import Content
+from semsearch.ingest.readers.markup import parse_markdown, parse_org, parse_rst
+
+PARSERS = (parse_markdown, parse_rst, parse_org)
 
 
-def html(page: str) -> str:
-    return parse_html(page.encode()).text
+def headings(content: Content) -> list[tuple[str, str | None]]:
+    """The text from each place on, to the end of its line, and the place's heading."""
+    return [(content.text[place.start :].splitlines()[0], place.heading) for place in content.places]
 
 
-@given(st.text().filter(lambda text: "\0" not in text and not text.startswith("\ufeff")))
-def test_plain_formats_keep_their_text_to_the_character(text: str) -> None:
-    for parse in (parse_plain, parse_markdown, parse_rst):
-        assert parse(text.encode()).text == text
-        assert parse(b"\xef\xbb\xbf" + text.encode()).text == text
+@given(st.text())
+def test_the_text_is_kept_to_the_character_and_places_are_in_it(text: str) -> None:
+    for parse in PARSERS:
+        content = parse(text)
+        assert content.text == text
+        starts = [place.start for place in content.places]
+        assert starts == sorted(set(starts))
+        assert all(0 <= start < len(text) for start in starts)
 
 
 @pytest.mark.parametrize(
@@ -47,8 +53,29 @@ def test_plain_formats_keep_their_text_to_the_character(text: str) -> None:
     ],
 )
 def test_the_title_of_markdown_is_its_front_matters_or_its_first_headings(text: str, title: str | None) -> None:
-    assert parse_markdown(text.encode()).title == title
-    assert parse_markdown(text.replace("\n", "\r\n").encode()).title == title
+    assert parse_markdown(text).title == title
+    assert parse_markdown(text.replace("\n", "\r\n")).title == title
+
+
+def test_headings_of_markdown_are_places_with_all_headings_above() -> None:
+    text = "before\n\n# A\n\n## B\n\n```\n# no\n```\n\n### C\n\n## D\n\nE\n===\ntext\n\n### F\n"
+    assert headings(parse_markdown(text)) == [
+        ("# A", "A"),
+        ("## B", "A > B"),
+        ("### C", "A > B > C"),
+        ("## D", "A > D"),
+        ("E", "E"),
+        ("### F", "E > F"),
+    ]
+
+
+def test_what_front_matter_says_of_author_and_date_is_metadata() -> None:
+    assert parse_markdown("---\nauthor: Ann\ndate: 2024-01-31\n# no\n---\n# Yes").metadata == {
+        "author": "Ann",
+        "date": "2024-01-31",
+    }
+    assert parse_markdown("---\ndate: last Monday\n---\ntext").metadata == {}
+    assert headings(parse_markdown("---\n# no: 1\n---\n# Yes")) == [("# Yes", "Yes")]
 
 
 @pytest.mark.parametrize(
@@ -69,97 +96,29 @@ def test_the_title_of_markdown_is_its_front_matters_or_its_first_headings(text: 
     ],
 )
 def test_the_title_of_restructuredtext_is_its_first_sections(text: str, title: str | None) -> None:
-    assert parse_rst(text.encode()).title == title
-    assert parse_rst(text.replace("\n", "\r\n").encode()).title == title
+    assert parse_rst(text).title == title
+    assert parse_rst(text.replace("\n", "\r\n")).title == title
 
 
-def test_html_gives_a_line_for_each_block() -> None:
-    page = """<!DOCTYPE html><html><head><title> The
-    title </title><style>p {}</style></head><body>
-    <h1>Head  <b>ing</b></h1><p>One<br>two&amp;three</p>
-    <ul><li>a<li>b</ul><table><tr><th>x</th><td>y</td></tr><tr><td>1<td>2</table>tail</body></html>"""
-    content = parse_html(page.encode())
-    assert content.title == "The title"
-    assert content.text == "Head ing\n\nOne\ntwo&three\n\na\nb\n\nx\ty\n1\t2\n\ntail"
+def test_levels_of_restructuredtext_are_in_the_order_of_the_first_use_of_an_adornment() -> None:
+    text = "===\nA\n===\n\nB\n===\n\nC\n~~~\n\nD\n===\n\n===\nE\n===\n"
+    assert headings(parse_rst(text)) == [("===", "A"), ("B", "A > B"), ("C", "A > B > C"), ("D", "A > D"), ("===", "E")]
 
 
-def test_inline_elements_do_not_part_words() -> None:
-    assert html("H<sub>2</sub>O is <em>w</em>et <span>in\n</span> <a>the</a> end") == "H2O is wet in the end"
-
-
-def test_scripts_styles_templates_noscript_and_comments_are_left_out() -> None:
-    page = "<p>a<script>1</script><style>2</style><template>3</template><noscript>4</noscript><!-- 5 --> b"
-    assert html(page) == "a b"
-
-
-def test_preformatted_text_keeps_its_lines_and_indentation() -> None:
-    assert html("<p>code:</p><pre>\ndef f():\n    return  <b>1</b>\n</pre>end") == (
-        "code:\n\ndef f():\n    return  1\n\nend"
+def test_headlines_of_org_mode_are_places_without_their_tags() -> None:
+    content = parse_org(
+        "#+title: T\n#+AUTHOR: Ann\n#+DATE: <2024-01-31>\n* One :tag:x:\ntext *bold*\n** Two\n*no\n* Three"
     )
-    assert html("<pre><code>a  b<br>  c</code></pre>") == "a  b\n  c"
-
-
-def test_the_title_of_an_svg_is_no_title() -> None:
-    assert parse_html(b"<svg><title>icon</title></svg><p>text").title is None
-
-
-def test_an_unclosed_title_does_not_swallow_the_page() -> None:
-    assert parse_html(b"<title>T<body><p>text").text.endswith("text")
+    assert headings(content) == [("* One :tag:x:", "One"), ("** Two", "One > Two"), ("* Three", "Three")]
+    assert (content.title, content.metadata) == ("T", {"author": "Ann", "date": "2024-01-31"})
+    assert parse_org("* One\n").title == "One"
 
 
 @pytest.mark.parametrize(
-    ("data", "text"),
-    [
-        ("<p>é €".encode(), "é €"),
-        (b"\xef\xbb\xbf<p>caf\xc3\xa9", "café"),
-        ("<p>é".encode("utf-16"), "é"),
-        (b"<meta charset=iso-8859-2><p>\xb3", "ł"),
-        (b'<?xml version="1.0" encoding="koi8-r"?><html><p>\xc1</html>', "а"),
-        (b"<p>smart \x93quotes\x94", "smart “quotes”"),
-        (b'<meta charset=iso-2022-jp><p>\x1b$B$"\x1b(B', "あ"),
-        (b"<meta charset=utf-8><p>caf\xe9", "café"),
-    ],
-)
-def test_html_is_read_in_the_encoding_that_it_declares_or_else_as_utf8(data: bytes, text: str) -> None:
-    assert parse_html(data).text == text
-
-
-@pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"<p>a\0b"])
-def test_binary_html_is_refused(data: bytes) -> None:
-    with pytest.raises(InvalidDocumentError, match="is not text in the encoding that it declares"):
-        parse_html(data)
-
-
-def test_html_that_cannot_be_parsed_is_refused() -> None:
-    with pytest.raises(InvalidDocumentError, match=r"^is not HTML that can be parsed \(\w.+\); correct it$") as caught:
-        parse_html(b"<p>a<![n[x")
-    assert "\n" not in str(caught.value)
-
-
-def test_html_that_looks_like_a_file_name_or_like_xml_is_read_without_a_warning() -> None:
-    assert html("index.html") == "index.html"
-    assert html('<?xml version="1.0"?><feed><entry>text</entry></feed>') == "text"
-
-
-def test_html_may_be_nested_deeper_than_python_recurses() -> None:
-    assert html("<div>" * 5_000 + "deep") == "deep"
-
-
-WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8)
-TAGS = st.sampled_from(["p", "div", "b", "li", "td", "tr", "pre", "span", "h2", "option", "a", "section", "x-own"])
-
-
-@given(st.lists(st.tuples(TAGS, WORDS)))
-def test_no_visible_word_is_lost(parts: list[tuple[str, str]]) -> None:
-    text = html(" ".join(f"<{tag}>{word}</{tag}>" for tag, word in parts))
-    assert text.split() == [word for _, word in parts]
-
-
-@pytest.mark.parametrize(
-    "line", ["#" * 300_000, "# a" + " " * 300_000 + "b", "<!--" * 70_000, "`" * 300_000, "=" * 300_000]
+    "line", ["#" * 300_000, "# a" + " " * 300_000 + "b", "<!--" * 70_000, "`" * 300_000, "=" * 300_000, "* " * 100_000]
 )
 def test_no_title_takes_quadratic_time(line: str) -> None:
     started = time.monotonic()
-    parse_markdown(line.encode())
-    parse_rst(line.encode())
+    for parse in PARSERS:
+        parse(line)
     assert time.monotonic() - started < 5  # some milliseconds; quadratic would be minutes
