@@ -13,7 +13,7 @@ install: .venv/.installed  ## make .venv with semsearch and the tools of develop
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[cpu]' --group dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[cpu,code]' --group dev
 	@touch $@
 
 demo: install  ## index Python's own documentation, ask it three questions, and show what the space of meaning is

@@ -14,7 +14,8 @@ from semsearch.embedders.protocol import Embedder
 from semsearch.errors import EmbedderMismatchError, InvalidRequestError
 from semsearch.index.device import Device, choose_device
 from semsearch.index.sizing import check_codec
-from semsearch.index.vectors import check_target
+from semsearch.index.vectors import check_dim, check_target
+from semsearch.ingest.chunking.methods import check_chunking
 from semsearch.ingest.gate import distinct_ids, is_storable
 from semsearch.ingest.items import Item
 from semsearch.ingest.judging import judge
@@ -29,7 +30,7 @@ from semsearch.search.context import build_context
 from semsearch.search.description import describe
 from semsearch.search.profile import Stopwatch
 from semsearch.search.report import report_on
-from semsearch.search.semantic import check_mode, search_semantic
+from semsearch.search.semantic import check_k, check_mode, search_semantic
 from semsearch.search.snapshot import SnapshotCache
 from semsearch.store.documents import DocumentStore, check_free, remove_collection
 from semsearch.store.filters import parse_filter
@@ -37,6 +38,7 @@ from semsearch.store.records import CollectionSpec
 from semsearch.types import (
     TARGET_RECALL,
     AddReport,
+    Chunking,
     CollectionInfo,
     CollectionReport,
     Context,
@@ -52,8 +54,6 @@ from semsearch.types import (
     SearchResult,
     SyncPlan,
 )
-
-MAX_DIM = 65_536
 
 
 class Collection:
@@ -80,6 +80,7 @@ class Collection:
         dim: int | None = None,
         target_recall: float = TARGET_RECALL,
         codec: str | None = None,
+        chunking: Chunking | None = None,
         device: str = "auto",
         search_device: str = "cpu",
     ) -> "Collection":
@@ -91,6 +92,7 @@ class Collection:
             dim: instead of a model: the length of the vectors that documents and queries will bring.
             target_recall: what searches aim at that say nothing else, above 0, up to 1.
             codec: how its index holds vectors, `compact`, `sq8` or `float16`; chosen by size if nothing is said.
+            chunking: how its documents are cut into chunks, see docs/chunking.md.
             device: where the model runs: auto, cpu, cuda or mps.
             search_device: where vectors are searched and indexes built: cpu, cuda or auto.
 
@@ -98,13 +100,11 @@ class Collection:
             CollectionExistsError: something is there already.
             ConfigError: the search device is not there.
             InvalidRequestError: both a model and a dim, an empty model, a dim that is not 1 to 65,536, a target
-                outside (0, 1], or an unknown codec.
+                outside (0, 1], an unknown codec, or a chunking that is not to be had with this model.
             ModelError, MissingDependencyError: the model cannot be had.
         """
         if dim is not None and model is not None:
             raise InvalidRequestError("a collection has either a model, or a dim for vectors that are brought along")
-        if dim is not None and (type(dim) is not int or not 1 <= dim <= MAX_DIM):
-            raise InvalidRequestError(f"dim is {dim!r}; vectors have 1 to {MAX_DIM:,} numbers")
         check_target(target_recall)
         chosen_codec = check_codec(codec)
         searching = choose_device(search_device)
@@ -113,8 +113,10 @@ class Collection:
             model = load_embedder(DEFAULT_MODEL if model is None else model, device)
             spec = CollectionSpec(model.dim, model.name, model.fingerprint, "float32", model.max_tokens)
         else:
-            spec = CollectionSpec(dim)
-        store = DocumentStore.create(Path(path), replace(spec, target_recall=target_recall, codec=chosen_codec))
+            spec = CollectionSpec(check_dim(dim))
+        cut = check_chunking(chunking, spec.max_tokens)
+        spec = replace(spec, target_recall=target_recall, codec=chosen_codec, chunking=cut)
+        store = DocumentStore.create(Path(path), spec)
         return cls(store, PinnedEmbedder(store.root, spec.fingerprint, model, device), searching)
 
     @classmethod
@@ -232,7 +234,7 @@ class Collection:
         """What `sync` would do with these paths, and how long it would take; nothing is changed."""
         embedder = None if self._store.spec.model is None else self._embedder.get
         with Reading(limits or Limits()) as reading:
-            return plan_sync(Sync(self._store, reading, base=base), reading, embedder, paths)
+            return plan_sync(Sync(self._store, reading, base=base), reading, embedder, self._store.spec.chunking, paths)
 
     def build(
         self,
@@ -414,8 +416,7 @@ class Collection:
             EmptyQueryError, InvalidRequestError, InvalidFilterError, InvalidVectorError, EmbedderMismatchError
         """
         chosen = check_mode(mode)
-        if isinstance(k, bool) or not hasattr(k, "__index__") or k < 1:
-            raise InvalidRequestError(f"k is {k!r}; ask for a whole number of hits, at least 1")
+        check_k(k)
         target = self._store.spec.target_recall if target_recall is None else target_recall
         check_target(target)
         if filter is not None:

@@ -55,11 +55,20 @@ class PythonDocsSource(_Strict):
 Source = Annotated[FilesSource | PythonDocsSource, Field(discriminator="type")]
 
 
+class ChunkingTable(_Strict):
+    """How the documents of the collection are cut; which sizes are allowed depends on its model."""
+
+    method: Literal["tokens", "sentences", "headings", "pages", "code"] = "tokens"
+    tokens: int | None = None
+    overlap: int = 0
+
+
 class Recipe(_Strict):
     """What `semsearch build` makes a collection from."""
 
     name: Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
     model: str = DEFAULT_MODEL
+    chunking: ChunkingTable = ChunkingTable()
     sources: Annotated[list[Source], Field(min_length=1)]
 
     @classmethod

@@ -502,6 +502,7 @@ class CollectionInfo:
     max_tokens: int | None
     device: str | None
     target_recall: float
+    chunking: Chunking
     index: IndexInfo | None
     degraded: str | None
     search_device: str

@@ -2,7 +2,7 @@
 
 import base64
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 from fakes import FakeEmbedder
 from synthetic import clustered
 
-from semsearch import Collection, Document
+from semsearch import Chunking, Collection, Document, Place
 from semsearch.errors import (
     CollectionExistsError,
     CollectionLockedError,
@@ -75,6 +75,45 @@ def test_hits_are_ranked_and_carry_their_documents_data(collection: Collection) 
     assert (first.document_id, first.text, first.source) == ("cats", TEXTS["cats"], "cats.txt")
     assert first.metadata == {"n": 0, "pet": True}
     assert (result.query, result.mode) == ("the cat sat", "semantic")
+
+
+def test_documents_are_cut_as_the_collection_says_and_hits_tell_heading_and_page(tmp_path: Path) -> None:
+    text = "cats sleep all day dogs bark at night"
+    places = (Place(0, "Cats", 1), Place(text.index("dogs"), "Dogs", 2))
+    chunking = Chunking("headings", 16, 2)
+    with Collection.create(tmp_path / "c", model=FakeEmbedder(max_tokens=32), chunking=chunking) as made:
+        assert made.add([Document("pets", text, places=places)]).chunks == 2
+    with Collection.open(tmp_path / "c", model=FakeEmbedder(max_tokens=32)) as collection:
+        assert collection.info().chunking == chunking
+        hit = collection.search("dogs bark", k=1).hits[0]
+        assert (hit.text, hit.heading, hit.page) == ("dogs bark at night", "Dogs", 2)
+        long = Document("long", " ".join(f"word{number}." for number in range(40)))
+        assert collection.add([long]).chunks == 4
+
+
+def test_a_chunk_that_one_character_makes_too_long_is_counted_as_truncated(tmp_path: Path) -> None:
+    class LongCharacters(FakeEmbedder):
+        def count_tokens(self, texts: Sequence[str]) -> list[int]:
+            return [2 + len(text) + 20 * text.count("x") for text in texts]
+
+    with Collection.create(tmp_path / "c", model=LongCharacters()) as collection:
+        assert collection.add([Document("a", "b x"), Document("b", "b b")]).truncated == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"chunking": Chunking("words")}, "'words'; it has to be one of"),
+        ({"chunking": Chunking(tokens=17)}, "this model allows 16 to 16"),
+        ({"dim": 3, "model": None, "chunking": Chunking(overlap=1)}, "without a model"),
+    ],
+)
+def test_a_chunking_that_is_not_to_be_had_is_refused_and_nothing_is_created(
+    tmp_path: Path, arguments: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InvalidRequestError, match=message):
+        Collection.create(tmp_path / "c", **{"model": FakeEmbedder(), **arguments})
+    assert not (tmp_path / "c").exists()
 
 
 def test_every_citation_resolves(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Commands that put documents in: add, sync, build."""
 
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
@@ -22,6 +22,18 @@ TargetRecall: TypeAlias = Annotated[
     float | None,
     typer.Option("--target-recall", help="For a new collection: what its searches aim at, 0.95 if not said."),
 ]
+ChunkingMethod: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--chunking", help="For a new collection: where documents are cut, by tokens if not said."),
+]
+ChunkTokens: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--chunk-tokens", help="For a new collection: the most in a chunk, what its model reads."),
+]
+Overlap: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--overlap", help="For a new collection: tokens of a chunk that the next one repeats, 0."),
+]
 RetryFailed: TypeAlias = Annotated[
     bool, typer.Option("--retry-failed", help="Read again what could not be read, though it has not changed.")
 ]
@@ -36,6 +48,9 @@ def add(
     model: Model = None,
     dim: Dim = None,
     target_recall: TargetRecall = None,
+    chunking: ChunkingMethod = None,
+    chunk_tokens: ChunkTokens = None,
+    overlap: Overlap = None,
     retry_failed: RetryFailed = False,
     files: AllFiles = False,
     verbose: Verbose = False,
@@ -46,7 +61,8 @@ def add(
     A collection that does not exist is created. Files that have not changed are not read again. Documents that cannot
     be read or stored are reported, and the others are added all the same; the exit code is then 2.
     """
-    target = Target(Shelf.of(context), collection, model=model, dim=dim, target_recall=target_recall)
+    cut = _said(method=chunking, tokens=chunk_tokens, overlap=overlap)
+    target = Target(Shelf.of(context), collection, model=model, dim=dim, target_recall=target_recall, chunking=cut)
     ingest(target, Files(paths, retry_failed=retry_failed), files=files, verbose=verbose, as_json=as_json)
 
 
@@ -58,6 +74,9 @@ def sync(
     model: Model = None,
     dim: Dim = None,
     target_recall: TargetRecall = None,
+    chunking: ChunkingMethod = None,
+    chunk_tokens: ChunkTokens = None,
+    overlap: Overlap = None,
     remove: Annotated[
         bool, typer.Option("--remove", help="Remove documents whose file is gone, or that are gone from their file.")
     ] = False,
@@ -71,7 +90,8 @@ def sync(
 
     As add; and it tells which documents have no file any more, or removes them.
     """
-    target = Target(Shelf.of(context), collection, model=model, dim=dim, target_recall=target_recall)
+    cut = _said(method=chunking, tokens=chunk_tokens, overlap=overlap)
+    target = Target(Shelf.of(context), collection, model=model, dim=dim, target_recall=target_recall, chunking=cut)
     if dry_run:
         tell_plan(target, paths, files=files, as_json=as_json)
     else:
@@ -94,5 +114,11 @@ def build(
     from semsearch.ingest.sources import load_recipe
 
     plan = load_recipe(recipe)
-    target = Target(Shelf.of(context), plan.name, model=plan.model)
+    cut = plan.chunking.model_dump(exclude_unset=True)
+    target = Target(Shelf.of(context), plan.name, model=plan.model, chunking=cut)
     ingest(target, RecipeSources(plan, recipe.parent), files=files, verbose=verbose, as_json=as_json)
+
+
+def _said(**options: object) -> dict[str, Any]:
+    """Those that were."""
+    return {name: value for name, value in options.items() if value is not None}

@@ -6,9 +6,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 
@@ -30,7 +30,7 @@ from semsearch.errors import CollectionNotFoundError, ConflictError, InvalidRequ
 if TYPE_CHECKING:
     from semsearch.collection import Collection
     from semsearch.config import Recipe
-    from semsearch.types import AddReport, Failure, Limits, Progress, ProgressCallback
+    from semsearch.types import AddReport, CollectionInfo, Failure, Limits, Progress, ProgressCallback
 
 
 class Source(Protocol):
@@ -105,29 +105,39 @@ class Target:
     model: str | None = None
     dim: int | None = None
     target_recall: float | None = None
+    chunking: dict[str, Any] = field(default_factory=dict)  # those parts of a Chunking that were said
 
     def open(self) -> "Collection":
         """Open it; raises CollectionNotFoundError, and ConflictError if it is not what was said of a new one."""
         collection = self.shelf.open(self.name, model=self.model)
-        facts = collection.info()
-        what = f"vectors of {facts.dim}" if facts.model is None else f"the model {facts.model}"
-        problem = None
-        if self.dim is not None and (facts.model is not None or facts.dim != self.dim):
-            problem = f"--dim is {self.dim}, and {facts.path} exists with {what}: leave --dim out"
-        elif self.target_recall not in (None, facts.target_recall):
-            given, present = self.target_recall, facts.target_recall
-            problem = f"--target-recall is {given}, and {facts.path} exists with {present}: leave it out"
+        problem = self._problem(collection.info())
         if problem is None:
             return collection
         collection.close()
-        raise ConflictError(f"{problem}, or choose another name")
+        raise ConflictError(f"{problem}: leave it out, or choose another name")
+
+    def _problem(self, facts: "CollectionInfo") -> str | None:
+        """What of the collection that exists is not what was said."""
+        if self.dim is not None and (facts.model is not None or facts.dim != self.dim):
+            what = f"vectors of {facts.dim}" if facts.model is None else f"the model {facts.model}"
+            return f"--dim is {self.dim}, and {facts.path} exists with {what}"
+        if self.target_recall not in (None, facts.target_recall):
+            return f"--target-recall is {self.target_recall}, and {facts.path} exists with {facts.target_recall}"
+        for name, value in self.chunking.items():
+            present = getattr(facts.chunking, name)
+            if value != present:
+                return f"chunking.{name} is {value!r}, and {facts.path} exists with {present!r}"
+        return None
 
     def create(self, *, tell: bool = True) -> "Collection":
         """Create it, and say so."""
-        from semsearch.types import TARGET_RECALL
+        from semsearch.types import TARGET_RECALL, Chunking
 
         target = TARGET_RECALL if self.target_recall is None else self.target_recall
-        collection = self.shelf.create(self.name, model=self.model, dim=self.dim, target_recall=target)
+        chunking = Chunking(**self.chunking) if self.chunking else None
+        collection = self.shelf.create(
+            self.name, model=self.model, dim=self.dim, target_recall=target, chunking=chunking
+        )
         if tell:
             print_note(f"created the collection {self.name}")
         return collection

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from semsearch.types import (
         AddReport,
+        Chunking,
         CollectionInfo,
         Context,
         Curve,
@@ -200,6 +201,7 @@ def info_text(info: CollectionInfo) -> str:
         "index": index,
         "recall": recall,
         "target": f"{info.target_recall} of the exact nearest chunks",
+        "chunking": _chunking(info.chunking),
         "tail": f"{counted(info.tail, 'vector')} outside the index",
         "tombstones": info.tombstones,
         "degraded": info.degraded,
@@ -222,6 +224,14 @@ def _quarantined(failures: Sequence[Failure]) -> str | None:
         return None
     what = counted(len(failures), "failure")
     return f"{what}, --json lists them, add --retry-failed tries again: {failures[0].where}: {failures[0].reason}"
+
+
+def _chunking(chunking: Chunking) -> str | None:
+    """What is not as usual, `None` if nothing is."""
+    facts = [None if chunking.method == "tokens" else f"by {chunking.method}"]
+    facts.append(None if chunking.tokens is None else f"of up to {counted(chunking.tokens, 'token')}")
+    facts.append(f"overlapping by {counted(chunking.overlap, 'token')}" if chunking.overlap else None)
+    return ", ".join(fact for fact in facts if fact) or None
 
 
 def _recall(curve: Curve, target: float) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from semsearch.collection import Collection
     from semsearch.config import Settings
-    from semsearch.types import Limits
+    from semsearch.types import Chunking, Limits
 
 
 @dataclass(slots=True)
@@ -79,7 +79,9 @@ class Shelf:
                 self.path(name), model=model, device=settings.device, search_device=settings.search_device
             )
 
-    def create(self, name: str, *, model: str | None, dim: int | None, target_recall: float) -> "Collection":
+    def create(
+        self, name: str, *, model: str | None, dim: int | None, target_recall: float, chunking: "Chunking | None"
+    ) -> "Collection":
         """Create a collection; raises what Collection.create does."""
         from semsearch.collection import Collection
 
@@ -89,6 +91,7 @@ class Shelf:
             model=model,
             dim=dim,
             target_recall=target_recall,
+            chunking=chunking,
             device=settings.device,
             search_device=settings.search_device,
         )

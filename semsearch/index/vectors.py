@@ -9,6 +9,7 @@ import numpy.typing as npt
 from semsearch.errors import DimensionMismatchError, InvalidRequestError, InvalidVectorError
 from semsearch.types import Ids, Scores, StoredVectors, Vectors
 
+MAX_DIM = 65_536
 SCORE_DECIMALS = 6
 # float32 dot products of unit vectors differ by up to about 2e-6 between kernels and shapes
 FLOAT32_ERROR = 5e-6
@@ -104,6 +105,13 @@ def check_request(queries: Vectors, k: int, dim: int, target_recall: float) -> N
     check_target(target_recall)
     if queries.ndim != 2 or queries.shape[1] != dim:
         raise DimensionMismatchError(queries.shape[-1], dim)
+
+
+def check_dim(dim: int) -> int:
+    """The dim, if it is a whole number of 1 to 65,536; raises InvalidRequestError otherwise."""
+    if type(dim) is not int or not 1 <= dim <= MAX_DIM:
+        raise InvalidRequestError(f"dim is {dim!r}; vectors have 1 to {MAX_DIM:,} numbers")
+    return dim
 
 
 def check_target(target_recall: float) -> None:

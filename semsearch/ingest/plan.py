@@ -7,20 +7,21 @@ from collections.abc import Callable, Iterable, Sequence
 
 from semsearch.embedders.protocol import Embedder
 from semsearch.errors import InvalidRequestError
-from semsearch.ingest.chunking import Chunker
 from semsearch.ingest.gate import checked
 from semsearch.ingest.items import FileUnread, FileVanished
 from semsearch.ingest.reading import Reading
 from semsearch.ingest.sync import Compared, Sync
 from semsearch.ingest.tally import skipped_report
-from semsearch.types import Document, Failure, FileOutcome, FileReport, SyncPlan
+from semsearch.types import Chunking, Document, Failure, FileOutcome, FileReport, SyncPlan
 
 _SAMPLE_FILES = 20
 _SAMPLE_DOCUMENTS = 50  # of one file
 _TIMED_TEXTS = 32
 
 
-def plan_sync(sync: Sync, reading: Reading, embedder: Callable[[], Embedder] | None, paths: Sequence[str]) -> SyncPlan:
+def plan_sync(
+    sync: Sync, reading: Reading, embedder: Callable[[], Embedder] | None, chunking: Chunking, paths: Sequence[str]
+) -> SyncPlan:
     """Compare the files of some paths with what is known of them; the model is called only if one has to be read.
 
     Raises:
@@ -42,7 +43,7 @@ def plan_sync(sync: Sync, reading: Reading, embedder: Callable[[], Embedder] | N
         failed=counts[FileOutcome.FAILED],
         vanished=counts[FileOutcome.VANISHED],
         bytes=sum(each.present.size for each in changed),
-        seconds=0.0 if embedder is None or not changed else _seconds(changed, reading, embedder()),
+        seconds=0.0 if embedder is None or not changed else _seconds(changed, reading, embedder(), chunking),
         files=tuple(reports),
     )
 
@@ -62,10 +63,12 @@ def _report(each: Compared | Failure | FileUnread | FileVanished) -> FileReport:
     return skipped_report(each.present if known is None else known)
 
 
-def _seconds(changed: Sequence[Compared], reading: Reading, embedder: Embedder) -> float:
+def _seconds(changed: Sequence[Compared], reading: Reading, embedder: Embedder, chunking: Chunking) -> float:
     """Of embedding all of it, by what a sample of the files has of tokens a byte, and the model of tokens a second."""
     step = max(1, len(changed) // _SAMPLE_FILES)
-    chunker = Chunker(embedder.count_tokens, embedder.max_tokens)
+    from semsearch.ingest.chunking.chunker import Chunker  # 30 ms, which searches do without
+
+    chunker = Chunker(embedder.count_tokens, embedder.max_tokens, chunking)
     size, texts = 0, []
     for each in changed[::step]:
         items = list(itertools.islice(reading.documents(each.file), _SAMPLE_DOCUMENTS))

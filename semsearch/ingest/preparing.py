@@ -1,6 +1,7 @@
 """The first part of the write path: documents are checked, compared with what is stored, and cut; no model runs."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,13 +9,15 @@ from semsearch.embedders.protocol import Embedder
 from semsearch.errors import DuplicateDocumentError, InvalidRequestError
 from semsearch.index.vectors import as_stored, as_vector
 from semsearch.ingest.batch import Batch, Prepared
-from semsearch.ingest.chunking import Chunker
 from semsearch.ingest.gate import checked, content_hash, details_hash
 from semsearch.ingest.items import FileBegins, FileEnds, FileSkipped, FileUnread, FileVanished, Item
 from semsearch.ingest.reuse import EmbeddedTexts
 from semsearch.ingest.tally import FileTally, Tally, skipped_report
 from semsearch.store.documents import DocumentStore
 from semsearch.types import Document, Failure, FileOutcome, FileReport, Span
+
+if TYPE_CHECKING:
+    from semsearch.ingest.chunking.chunker import Chunker
 
 
 class Preparation:
@@ -109,8 +112,7 @@ class Preparation:
             batch.new = [(item, [Span(0, len(item.document.text))]) for item in items]
         elif items:
             embedder = self._embedder()
-            self._chunker = self._chunker or Chunker(embedder.count_tokens, embedder.max_tokens)
-            cut = self._chunker.prepare([item.document for item in items])
+            cut = self._chunker_for(embedder).prepare([item.document for item in items])
             batch.new = [(item, [span for span, _ in chunks]) for item, chunks in zip(items, cut, strict=True)]
             texts = {text_hash(span): text for chunks in cut for span, text in chunks}
             batch.known = self._embedded.vectors(texts)
@@ -118,6 +120,13 @@ class Preparation:
             tokens = {text_hash(span): span.tokens or 0 for chunks in cut for span, _ in chunks}
             batch.tokens = sum(tokens[key] for key in batch.texts)
             batch.truncated = sum((span.tokens or 0) > embedder.max_tokens for chunks in cut for span, _ in chunks)
+
+    def _chunker_for(self, embedder: Embedder) -> "Chunker":
+        from semsearch.ingest.chunking.chunker import Chunker  # 30 ms, which searches do without
+
+        if self._chunker is None:
+            self._chunker = Chunker(embedder.count_tokens, embedder.max_tokens, self._store.spec.chunking)
+        return self._chunker
 
 
 def text_hash(span: Span) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from semsearch.config import FilesSource, PythonDocsSource, Recipe
+from semsearch.config import ChunkingTable, FilesSource, PythonDocsSource, Recipe
 from semsearch.errors import ConfigError
 from semsearch.ingest import reading
 from semsearch.ingest.items import Item
@@ -63,4 +63,8 @@ def _explained(error: ErrorDetails) -> str:
     return f"{place} = {value!r} is wrong: {error['msg']}"
 
 
-_MODELS: dict[int | str, type[BaseModel]] = {"files": FilesSource, "python-docs": PythonDocsSource}
+_MODELS: dict[int | str, type[BaseModel]] = {
+    "files": FilesSource,
+    "python-docs": PythonDocsSource,
+    "chunking": ChunkingTable,
+}

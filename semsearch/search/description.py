@@ -28,6 +28,7 @@ def describe(store: DocumentStore, snapshots: SnapshotCache, device: str | None)
         max_tokens=spec.max_tokens,
         device=device,
         target_recall=spec.target_recall,
+        chunking=spec.chunking,
         index=_index_info(manifest),
         degraded=status.degraded,
         search_device=status.device,

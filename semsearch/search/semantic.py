@@ -21,6 +21,12 @@ def check_mode(mode: str) -> SearchMode:
         raise InvalidRequestError(f"mode is {mode!r}; it has to be one of: {known}") from error
 
 
+def check_k(k: int) -> None:
+    """Raise InvalidRequestError unless it is a whole number, at least 1."""
+    if isinstance(k, bool) or not hasattr(k, "__index__") or k < 1:
+        raise InvalidRequestError(f"k is {k!r}; ask for a whole number of hits, at least 1")
+
+
 def search_semantic(
     snapshot: Snapshot,
     query: Vectors,

@@ -105,6 +105,42 @@ def test_dim_on_a_collection_with_a_model_is_refused(cli: Cli, pets: str) -> Non
     assert "the model fake" in run.err
 
 
+def test_the_chunking_of_a_new_collection_is_the_one_that_was_said_and_an_existing_one_keeps_its_own(
+    cli: Cli, write: Write
+) -> None:
+    path = write("a.txt", "one two three four five six. " * 4)
+    options = ["--chunking", "sentences", "--chunk-tokens", "16", "--overlap", "3"]
+    assert cli("add", "new", path, *options).code == 0
+    assert cli("info", "new", "--json").json()["chunking"] == {"method": "sentences", "tokens": 16, "overlap": 3}
+    assert "\nchunking     by sentences, of up to 16 tokens, overlapping by 3 tokens\n" in cli("info", "new").out
+    assert cli("add", "new", path, *options).code == 0
+    assert cli("add", "new", path, "--overlap", "3").code == 0
+    for option, value, said, present in (
+        ("--chunking", "tokens", "chunking.method is 'tokens', and ", "exists with 'sentences'"),
+        ("--chunk-tokens", "15", "chunking.tokens is 15, and ", "exists with 16"),
+        ("--overlap", "0", "chunking.overlap is 0, and ", "exists with 3"),
+    ):
+        run = cli("add", "new", path, option, value)
+        assert (run.code, run.out) == (2, "")
+        assert said in run.err
+        assert f"{present}: leave it out, or choose another name" in run.err
+
+
+def test_a_chunking_that_is_not_to_be_had_is_refused_and_nothing_is_created(
+    cli: Cli, folder: Path, write: Write
+) -> None:
+    path = write("a.txt", "text")
+    for option, value, message in (
+        ("--chunking", "words", "chunking is 'words'; it has to be one of: tokens, "),
+        ("--chunk-tokens", "17", "17 tokens; this model allows 16 to 16"),
+        ("--overlap", "9", "9 tokens; of 16 it can be 0 to 8"),
+    ):
+        run = cli("add", "new", path, option, value)
+        assert (run.code, run.out) == (2, "")
+        assert message in run.err
+        assert not (folder / "indexes").exists()
+
+
 def test_another_model_on_an_existing_collection_is_refused(
     cli: Cli, pets: str, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,7 +189,6 @@ BAD_FILES: list[tuple[str, bytes, str]] = [
     ("picture.png", b"\x89PNG", ".png"),
     ("empty.jsonl", b"", "no documents"),
     ("list.jsonl", b"[1, 2]\n", "list.jsonl:1"),
-    ("no-id.jsonl", b'{"text": "x"}\n', "'id'"),
     ("number.jsonl", b'{"id": "a", "text": 5}\n', "'text'"),
 ]
 
@@ -350,6 +385,19 @@ def test_build_makes_the_collection_of_the_recipes_name_with_paths_from_its_fold
     assert run.code == 0
     assert run.out.startswith("library: 1 added")
     assert cli("list").out == "library\n"
+
+
+def test_build_cuts_as_the_recipe_says_and_refuses_to_cut_an_existing_collection_otherwise(
+    cli: Cli, write: Write, recipe: Callable[..., str]
+) -> None:
+    write("recipes/texts/one.txt", "one two three four five six. " * 4)
+    assert cli("build", recipe("[chunking]", 'method = "sentences"', "overlap = 2")).code == 0
+    assert cli("info", "book", "--json").json()["chunking"] == {"method": "sentences", "tokens": None, "overlap": 2}
+    assert cli("build", recipe()).code == 0
+    assert cli("build", recipe("chunking = {overlap = 2}")).code == 0
+    run = cli("build", recipe("chunking = {overlap = 1}"))
+    assert run.code == 2
+    assert "chunking.overlap is 1, and " in run.err
 
 
 def test_building_again_takes_in_only_what_is_new(

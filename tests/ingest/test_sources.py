@@ -63,11 +63,23 @@ def test_what_cannot_be_counted_without_reading_has_no_count(base: Path) -> None
         ('[[sources]]\ntype = "files"\npaths = ["-"]', "a recipe cannot read standard input"),
         ('[[sources]]\ntype = "web"', "'web' found using 'type' does not match any of the expected tags: 'files', "),
         ("[[sources]]\npaths = ['a']", "sources.0 = {'paths': ['a']} is wrong: Unable to extract tag"),
-        ('colour = "red"\n' + FILES, "colour = 'red' is not understood; the keys here are: name, model, sources"),
+        (
+            'colour = "red"\n' + FILES,
+            "colour = 'red' is not understood; the keys here are: name, model, chunking, sources",
+        ),
         (FILES + "deep = 1", "sources.0.files.deep = 1 is not understood; the keys here are: type, paths"),
         (PYTHON_DOCS + "paths = []", "sources.0.python-docs.paths = [] is not understood; the keys here are: type"),
         ('name = "a/b"\n' + FILES, "name = 'a/b' is wrong: String should match pattern"),
         ("model = 5\n" + FILES, "model = 5 is wrong: Input should be a valid string"),
+        ('chunking = "code"\n' + FILES, "chunking = 'code' is wrong: Input should be a valid dictionary"),
+        (
+            FILES + '[chunking]\nmethod = "words"',
+            "chunking.method = 'words' is wrong: Input should be 'tokens', 'sentences', ",
+        ),
+        (
+            FILES + "[chunking]\nsize = 5",
+            "chunking.size = 5 is not understood; the keys here are: method, tokens, overlap",
+        ),
     ],
 )
 def test_a_wrong_recipe_is_refused_with_its_path_key_and_value(tmp_path: Path, content: str, message: str) -> None:
