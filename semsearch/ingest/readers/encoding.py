@@ -28,8 +28,9 @@ _SUPERSETS |= {
     "utf-16": "utf-8",
     "utf-32": "utf-8",
 }  # https://encoding.spec.whatwg.org/#names-and-labels
+_BINARY = 1_000  # a control character in so many bytes may be an accident, as what DOS ended its files with is
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
-_CONTROL = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")  # no text file has them in it, terminal colours included
+_CONTROL = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")  # not for text, colours of a terminal included
 
 
 def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
@@ -118,11 +119,11 @@ def _guess(data: bytes, start: int = 0) -> str:
     """The likeliest encoding by charset-normalizer, whose own choice among equals would be an uncommon one."""
     from charset_normalizer import from_bytes
 
-    if found := _CONTROL.search(data):
-        shown = f"0x{found[0][0]:02x}" if found[0][0] else "NUL"
-        raise InvalidDocumentError(
-            f"is not text: byte {start + found.start()} is {shown}; convert it to text, or leave it out"
-        )
+    controls = _CONTROL.findall(data)
+    if b"\0" in controls or len(controls) * _BINARY > len(data):
+        found = data.index(b"\0" if b"\0" in controls else controls[0])
+        shown = f"0x{data[found]:02x}" if data[found] else "NUL"
+        raise InvalidDocumentError(f"is not text: byte {start + found} is {shown}; convert it to text, or leave it out")
     guesses = list(from_bytes(_telling(data), cp_isolation=_GUESSED))
     if not guesses:
         raise InvalidDocumentError("is not text in any encoding that is known; save it as UTF-8, or leave it out")

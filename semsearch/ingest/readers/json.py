@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from semsearch.errors import InvalidDocumentError
-from semsearch.ingest.readers.content import Content, of_text
+from semsearch.ingest.readers.content import Content, explained, of_text
 from semsearch.ingest.readers.contract import FoundFile, Reader
 from semsearch.ingest.readers.encoding import encoding_of
 from semsearch.ingest.readers.jsonl import read_object
@@ -34,7 +34,7 @@ def _read(file: FoundFile, limits: Limits) -> Iterator[Document | Failure]:
                 document_id = f"{file.document_id}#{number}"
                 yield read_object(element.encode(errors="replace"), where, f"{where}#{number}", document_id)
         except (InvalidDocumentError, UnicodeDecodeError) as error:
-            yield Failure(f"{where}#{number + 1}", str(error), f"{file.document_id}#{number + 1}")
+            yield Failure(f"{where}#{number + 1}", explained(error, "json"), f"{file.document_id}#{number + 1}")
 
 
 JSON = Reader("json", (".json",), _read, prose=False, sandboxed=False)

@@ -48,7 +48,7 @@ def _content(document: "PdfDocument", limits: Limits) -> Content:
         builder.add(_page_text(document, number), PARAGRAPH)
     if not len(builder):
         raise InvalidDocumentError(
-            f"has no text on any of its {count} pages: it is scanned, or drawn; recognise its text (OCR) first"
+            f"has no text on any of its pages ({count}): it is scanned, or drawn; recognise its text (OCR) first"
         )
     values = document.get_metadata_dict(skip_empty=True)
     metadata = {

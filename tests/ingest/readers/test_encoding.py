@@ -82,7 +82,7 @@ def test_a_wrong_declaration_is_passed_over(declared: str | None) -> None:
     [
         (b"GIF89\0a", "is not text: byte 5 is NUL"),
         (b"GIF8\0a", "is not text: byte 4 is NUL"),
-        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is not text: byte 6 is 0x1a"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is not text: byte 8 is NUL"),
         (b"PK\x03\x04\xff\xfe\xfd", "is not text: byte 2 is 0x03"),
         (bytes(range(32, 256)) * 20, "is not text"),
         (b"\xff\xfea", "is not text: byte 2 is 0x61, which utf-16 does not have"),
@@ -92,6 +92,11 @@ def test_binary_data_is_refused_with_the_byte_that_shows_it(data: bytes, reason:
     with pytest.raises(InvalidDocumentError) as caught:
         decode(data)
     assert str(caught.value).startswith(reason)
+
+
+def test_a_stray_control_character_does_not_make_a_text_binary() -> None:
+    text = GERMAN * 20 + "\x1a"
+    assert decode(text.encode("cp1252")) == (text, "cp1252")
 
 
 def test_the_encoding_of_a_long_file_is_told_by_what_is_not_ascii_however_late_it_comes() -> None:

@@ -61,7 +61,7 @@ def test_dates_are_iso_8601_and_in_utc_where_their_zone_is_known(value: str, dat
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (pdf("", ""), "has no text on any of its 2 pages: it is scanned, or drawn; recognise its text (OCR) first"),
+        (pdf("", ""), "has no text on any of its pages (2): it is scanned, or drawn; recognise its text (OCR) first"),
         (pdf("text", encrypted=True), "is encrypted; save it without a password"),
         (b"text", "is damaged or of another kind: "),
         (pdf("text")[:200], "is damaged or of another kind: "),

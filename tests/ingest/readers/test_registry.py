@@ -1,17 +1,21 @@
 """Which reader reads which suffix, and readers of other people's."""
 
+import importlib
 import logging
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from made_files import document_of, reason_of
 
 from semsearch.ingest.readers.registry import BUILT_IN, READERS
 from semsearch.ingest.reading import read_paths
 from semsearch.types import Document
 
+DOCS = Path(__file__).parents[3] / "docs" / "reading.md"
 PLUG_IN = """
 from semsearch.ingest.readers.content import Content, of_text
 from semsearch.ingest.readers.contract import Reader
@@ -77,6 +81,30 @@ def test_plug_ins_that_cannot_be_used_are_left_out_and_logged(plug_in: None, cap
         "the reader 'd' of the plug-in shouting:BAD_SUFFIX",
         "the reader 'e' of the plug-in shouting:NO_SUCH_NAME",
     ]
+
+
+def test_the_table_of_formats_in_the_documentation_is_complete() -> None:
+    page = DOCS.read_text()
+    told = set(re.findall(r"`(\.[a-z0-9]+)`", page.partition("## Kinds of files")[2].partition("### Tables")[0]))
+    assert told - {".doc", ".xls", ".ppt", ".msg"} == {suffix for reader in BUILT_IN for suffix in reader.suffixes}
+    assert all(f"`{reader.name}`" in page for reader in BUILT_IN)
+
+
+def test_the_reader_in_the_documentation_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [example] = re.findall(r"```python\n# subtitles.py\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    (tmp_path / "documented_subtitles.py").write_text(example)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    reader = importlib.import_module("documented_subtitles").SUBTITLES
+    path = tmp_path / "film.srt"
+    path.write_text("1\n00:01:02,500 --> 00:01:04,000\nHello.\n\n2\n00:02:00,000 --> 00:02:01,000\nBye.\n")
+    document = document_of(reader, path)
+    assert [(document.text[place.start :].splitlines()[0], place.heading) for place in document.places] == [
+        ("Hello.", "00:01"),
+        ("Bye.", "00:02"),
+    ]
+    assert document.metadata == {"format": "subtitles", "cues": 2}
+    path.write_text("text")
+    assert reason_of(reader, path).endswith("ValueError: there are no times in it")
 
 
 def test_importing_the_registry_and_asking_it_imports_no_parser() -> None:
