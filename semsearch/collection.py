@@ -82,6 +82,7 @@ class Collection:
         codec: str | None = None,
         chunking: Chunking | None = None,
         device: str = "auto",
+        precision: str = "auto",
         search_device: str = "cpu",
     ) -> "Collection":
         """Make an empty collection.
@@ -93,31 +94,41 @@ class Collection:
             target_recall: what searches aim at that say nothing else, above 0, up to 1.
             codec: how its index holds vectors, `compact`, `sq8` or `float16`; chosen by size if nothing is said.
             chunking: how its documents are cut into chunks, see docs/chunking.md.
-            device: where the model runs: auto, cpu, cuda or mps.
+            device: where the model runs: auto, cpu, cuda, one of several as cuda:1, or mps.
+            precision: what the model computes in, for as long as the collection exists: float32, bfloat16, float16,
+                int8 (twice as fast on a CPU without bfloat16, and less exact), or auto, the fastest one that is exact
+                to 4 digits on the device at hand.
             search_device: where vectors are searched and indexes built: cpu, cuda or auto.
 
         Raises:
             CollectionExistsError: something is there already.
             ConfigError: the search device is not there.
             InvalidRequestError: both a model and a dim, an empty model, a dim that is not 1 to 65,536, a target
-                outside (0, 1], an unknown codec, or a chunking that is not to be had with this model.
+                outside (0, 1], an unknown codec or precision, or a chunking that is not to be had with this model.
             ModelError, MissingDependencyError: the model cannot be had.
         """
         if dim is not None and model is not None:
             raise InvalidRequestError("a collection has either a model, or a dim for vectors that are brought along")
+        if dim is not None and precision != "auto":
+            raise InvalidRequestError(
+                f"the precision is {precision!r:.80}, and vectors that are brought along have none"
+            )
         check_target(target_recall)
         chosen_codec = check_codec(codec)
         searching = choose_device(search_device)
         check_free(Path(path))
+        loaded = None
         if dim is None:
-            model = load_embedder(DEFAULT_MODEL if model is None else model, device)
-            spec = CollectionSpec(model.dim, model.name, model.fingerprint, "float32", model.max_tokens)
+            model = DEFAULT_MODEL if model is None else model
+            loaded = load_embedder(model, device, precision)
+            spec = CollectionSpec(loaded.dim, loaded.name, loaded.fingerprint, precision, loaded.max_tokens)
         else:
             spec = CollectionSpec(check_dim(dim))
         cut = check_chunking(chunking, spec.max_tokens)
         spec = replace(spec, target_recall=target_recall, codec=chosen_codec, chunking=cut)
         store = DocumentStore.create(Path(path), spec)
-        return cls(store, PinnedEmbedder(store.root, spec.fingerprint, model, device), searching)
+        embedder = PinnedEmbedder(store.root, spec.fingerprint, model, device, precision=precision, loaded=loaded)
+        return cls(store, embedder, searching)
 
     @classmethod
     def open(
@@ -128,7 +139,7 @@ class Collection:
         Args:
             path: the collection's directory.
             model: where to find the collection's model, if not under the name that it was created with.
-            device: where the model runs: auto, cpu, cuda or mps.
+            device: where the model runs: auto, cpu, cuda, one of several as cuda:1, or mps.
             search_device: where vectors are searched and indexes built: cpu, cuda or auto.
 
         Raises:
@@ -140,8 +151,9 @@ class Collection:
         store = DocumentStore.open(Path(path))
         if model is not None and store.spec.model is None:
             raise EmbedderMismatchError(f"{path} has no model: its documents and queries bring their own vectors")
-        name = store.spec.model if model is None else model
-        return cls(store, PinnedEmbedder(store.root, store.spec.fingerprint, name, device), searching)
+        name, precision = store.spec.model if model is None else model, store.spec.precision or "auto"
+        embedder = PinnedEmbedder(store.root, store.spec.fingerprint, name, device, precision=precision)
+        return cls(store, embedder, searching)
 
     @staticmethod
     def drop(path: str | Path) -> list[Path]:
@@ -259,6 +271,7 @@ class Collection:
         embedder = None if self._store.spec.model is None else self._embedder.get
         with self._adding:
             report = add_documents(self._store, embedder, items, progress, remove_vanished=remove_vanished)
+        self._embedder.export()
         return replace(report, maintenance=self.maintain()) if maintain else report
 
     def remove(self, ids: Iterable[str] | None = None, *, filter: Filter | None = None) -> RemoveReport:
@@ -323,7 +336,7 @@ class Collection:
             InvalidRequestError: there is no index, both or fewer than 10 queries are given, or one is empty.
             InvalidVectorError, EmbedderMismatchError, CollectionLockedError
         """
-        return tune(self._store, tuning_vectors(queries, vectors, self._store.spec.dim, self._embedder.get))
+        return tune(self._store, tuning_vectors(queries, vectors, self._store.spec.dim, self._embedder.for_queries))
 
     def index_key(self, key: str, *, progress: Callable[[int], None] | None = None) -> bool:
         """Index a metadata key, which makes filters on it fast, and keep it indexed; False if it was already.
@@ -423,7 +436,7 @@ class Collection:
             parse_filter(filter)
         watch = Stopwatch()
         with watch.stage("embed"):
-            queries = query_vector(query, vector, self._store.spec.dim, self._embedder.get)
+            queries = query_vector(query, vector, self._store.spec.dim, self._embedder.for_queries)
         with self._snapshots.current() as snapshot:
             hits, profile = search_semantic(
                 snapshot, queries, k, filter=filter, target_recall=1.0 if exact else target, watch=watch
@@ -487,4 +500,4 @@ class Collection:
         maintain(self._store, damaged=damaged, everything=everything, device=self._device)
 
     def _count_tokens(self, text: str) -> int:
-        return self._embedder.get().count_tokens([text])[0]
+        return self._embedder.for_queries().count_tokens([text])[0]

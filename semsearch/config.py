@@ -3,6 +3,7 @@
 Values are checked here; turning pydantic's ValidationError into a message is the caller's.
 """
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,8 +21,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SEMSEARCH_", frozen=True)
 
     indexes: Path = Field(Path("indexes"), description="the folder that holds the collections")
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        "auto", description="where models run; auto takes cuda, then mps, then cpu"
+    device: Literal["auto", "cpu", "cuda", "mps"] | Annotated[str, Field(pattern=r"^cuda:\d+$")] = Field(
+        "auto",
+        description="where models run; cuda takes all GPUs, cuda:1 that one; auto takes cuda, then mps, then cpu",
     )
     search_device: Literal["cpu", "cuda", "auto"] = Field(
         "cpu", description="where vectors are searched and indexes built; auto takes cuda, then cpu"
@@ -77,3 +79,12 @@ class Recipe(_Strict):
         with path.open("rb") as file:
             values = tomllib.load(file)
         return cls.model_validate({"name": path.stem, **values})
+
+
+def cache_folder() -> Path:
+    """Where what can be made again is kept: SEMSEARCH_CACHE, or else `semsearch` in the user's cache (XDG)."""
+    said = os.environ.get("SEMSEARCH_CACHE")
+    if said:
+        return Path(said)
+    user = os.environ.get("XDG_CACHE_HOME")
+    return (Path(user) if user else Path.home() / ".cache") / "semsearch"

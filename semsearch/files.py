@@ -6,15 +6,18 @@ that nothing refers to, which `sweep` removes.
 """
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
 import shutil
 import sys
 import tempfile
+import uuid
 import weakref
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -107,6 +110,39 @@ def adopt(temporary: Path, target: Path) -> None:
         os.fsync(file.fileno())
     temporary.rename(target)
     sync_directory(target.parent)
+
+
+def publish_folder(root: Path, name: str, contents: Mapping[str, bytes]) -> None:
+    """Publish `root/name`, a folder of these files, as a whole.
+
+    Raises:
+        FileExistsError: the name is taken.
+        OSError: the disk refused; nothing is left under `name`.
+    """
+    temporary = root / "tmp" / f"{name}-{uuid.uuid4().hex}"
+    make_directory(temporary)
+    try:
+        for file, content in contents.items():
+            publish(temporary, file, partial(_write, content))
+        (temporary / "tmp").rmdir()
+        _rename_folder(temporary, root / name)
+    except BaseException:
+        remove_tree(temporary, [*contents, "tmp"])
+        raise
+    sync_directory(root)
+
+
+def _write(content: bytes, write: Callable[[bytes], int]) -> None:
+    write(content)
+
+
+def _rename_folder(folder: Path, target: Path) -> None:
+    try:
+        folder.rename(target)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise FileExistsError(f"{target} exists already") from error
+        raise
 
 
 def discard(path: Path) -> None:

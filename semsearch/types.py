@@ -481,6 +481,7 @@ class CollectionInfo:
 
     Attributes:
         device: where the model runs.
+        precision: what it computes in, as the collection was created with.
         degraded: why searches are exact on the CPU although there should be an index.
         search_device: where sealed vectors are searched: `cpu`, or `cuda`.
         search_device_degraded: why that, or the last building of an index, is not on the device that was asked for.
@@ -501,6 +502,7 @@ class CollectionInfo:
     dim: int
     max_tokens: int | None
     device: str | None
+    precision: str | None
     target_recall: float
     chunking: Chunking
     index: IndexInfo | None

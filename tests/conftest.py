@@ -11,6 +11,15 @@ from semsearch import Collection
 from semsearch.embedders.sentence_transformer import SentenceTransformerEmbedder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where models are exported to: a folder of this run, so that it happens once, and the user's own is let be."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("SEMSEARCH_CACHE", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def embedder() -> SentenceTransformerEmbedder:
     """The real default model, loaded once."""

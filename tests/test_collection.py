@@ -482,7 +482,7 @@ def test_the_model_under_a_name_is_checked_when_it_is_loaded(
     path = collection.info().path
     collection.close()
     other = FakeEmbedder(fingerprint="changed meanwhile")
-    monkeypatch.setattr("semsearch.embedders.pinned.load_embedder", lambda name, device: other)
+    monkeypatch.setattr("semsearch.embedders.pinned.load_embedder", lambda *_: other)
     with Collection.open(path) as again:
         assert again.count() == 4
         with pytest.raises(EmbedderMismatchError):
@@ -492,7 +492,7 @@ def test_the_model_under_a_name_is_checked_when_it_is_loaded(
 
 
 def test_no_model_is_loaded_for_what_needs_none(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(name: str, device: str) -> FakeEmbedder:
+    def refuse(*_: str) -> FakeEmbedder:
         raise AssertionError("a model was loaded")
 
     monkeypatch.setattr("semsearch.embedders.pinned.load_embedder", refuse)
@@ -561,7 +561,7 @@ def test_vectors_of_the_largest_dim_are_found(tmp_path: Path) -> None:
 
 
 def test_where_something_is_already_no_model_is_loaded(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(model: str, device: str) -> FakeEmbedder:
+    def refuse(*_: str) -> FakeEmbedder:
         raise AssertionError("a model was loaded")
 
     monkeypatch.setattr("semsearch.collection.load_embedder", refuse)
@@ -575,7 +575,7 @@ def test_info_tells_the_device_asked_for_until_the_model_tells_its_own(
     assert collection.info().device is None  # the fake has none
     loaded = FakeEmbedder()
     loaded.device = "cpu"  # type: ignore[attr-defined]
-    monkeypatch.setattr("semsearch.embedders.pinned.load_embedder", lambda name, device: loaded)
+    monkeypatch.setattr("semsearch.embedders.pinned.load_embedder", lambda *_: loaded)
     with Collection.open(collection.info().path) as again:
         assert again.info().device == "auto"
         again.search("cat")

@@ -34,6 +34,14 @@ Overlap: TypeAlias = Annotated[
     int | None,
     typer.Option("--overlap", help="For a new collection: tokens of a chunk that the next one repeats, 0."),
 ]
+Precision: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        metavar="auto|float32|bfloat16|float16|int8",
+        help="For a new collection: what its model computes in, auto if not said.",
+    ),
+]
 RetryFailed: TypeAlias = Annotated[
     bool, typer.Option("--retry-failed", help="Read again what could not be read, though it has not changed.")
 ]
@@ -51,6 +59,7 @@ def add(
     chunking: ChunkingMethod = None,
     chunk_tokens: ChunkTokens = None,
     overlap: Overlap = None,
+    precision: Precision = None,
     retry_failed: RetryFailed = False,
     files: AllFiles = False,
     verbose: Verbose = False,
@@ -62,7 +71,7 @@ def add(
     be read or stored are reported, and the others are added all the same; the exit code is then 2.
     """
     cut = _said(method=chunking, tokens=chunk_tokens, overlap=overlap)
-    target = Target(Shelf.of(context), collection, model=model, dim=dim, target_recall=target_recall, chunking=cut)
+    target = Target(Shelf.of(context), collection, model, dim, target_recall, precision=precision, chunking=cut)
     ingest(target, Files(paths, retry_failed=retry_failed), files=files, verbose=verbose, as_json=as_json)
 
 
@@ -77,6 +86,7 @@ def sync(
     chunking: ChunkingMethod = None,
     chunk_tokens: ChunkTokens = None,
     overlap: Overlap = None,
+    precision: Precision = None,
     remove: Annotated[
         bool, typer.Option("--remove", help="Remove documents whose file is gone, or that are gone from their file.")
     ] = False,
@@ -91,7 +101,7 @@ def sync(
     As add; and it tells which documents have no file any more, or removes them.
     """
     cut = _said(method=chunking, tokens=chunk_tokens, overlap=overlap)
-    target = Target(Shelf.of(context), collection, model=model, dim=dim, target_recall=target_recall, chunking=cut)
+    target = Target(Shelf.of(context), collection, model, dim, target_recall, precision=precision, chunking=cut)
     if dry_run:
         tell_plan(target, paths, files=files, as_json=as_json)
     else:

@@ -105,6 +105,7 @@ class Target:
     model: str | None = None
     dim: int | None = None
     target_recall: float | None = None
+    precision: str | None = None
     chunking: dict[str, Any] = field(default_factory=dict)  # those parts of a Chunking that were said
 
     def open(self) -> "Collection":
@@ -123,6 +124,9 @@ class Target:
             return f"--dim is {self.dim}, and {facts.path} exists with {what}"
         if self.target_recall not in (None, facts.target_recall):
             return f"--target-recall is {self.target_recall}, and {facts.path} exists with {facts.target_recall}"
+        if self.precision not in (None, facts.precision):
+            kind = facts.precision or "no model"
+            return f"--precision is {self.precision}, and {facts.path} exists with {kind}"
         for name, value in self.chunking.items():
             present = getattr(facts.chunking, name)
             if value != present:
@@ -133,10 +137,13 @@ class Target:
         """Create it, and say so."""
         from semsearch.types import TARGET_RECALL, Chunking
 
-        target = TARGET_RECALL if self.target_recall is None else self.target_recall
-        chunking = Chunking(**self.chunking) if self.chunking else None
         collection = self.shelf.create(
-            self.name, model=self.model, dim=self.dim, target_recall=target, chunking=chunking
+            self.name,
+            model=self.model,
+            dim=self.dim,
+            target_recall=TARGET_RECALL if self.target_recall is None else self.target_recall,
+            chunking=Chunking(**self.chunking) if self.chunking else None,
+            precision=self.precision or "auto",
         )
         if tell:
             print_note(f"created the collection {self.name}")

@@ -58,7 +58,9 @@ def _before_the_command(
     ] = None,
     device: Annotated[
         str | None,
-        typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where models run [SEMSEARCH_DEVICE, or auto]."),
+        typer.Option(
+            "--device", metavar="auto|cpu|cuda|cuda:N|mps", help="Where models run [SEMSEARCH_DEVICE, or auto]."
+        ),
     ] = None,
     search_device: Annotated[
         str | None,

@@ -198,6 +198,7 @@ def info_text(info: CollectionInfo) -> str:
         "dim": info.dim,
         "max_tokens": info.max_tokens,
         "device": info.device,
+        "precision": info.precision,
         "index": index,
         "recall": recall,
         "target": f"{info.target_recall} of the exact nearest chunks",

@@ -80,7 +80,14 @@ class Shelf:
             )
 
     def create(
-        self, name: str, *, model: str | None, dim: int | None, target_recall: float, chunking: "Chunking | None"
+        self,
+        name: str,
+        *,
+        model: str | None,
+        dim: int | None,
+        target_recall: float,
+        chunking: "Chunking | None",
+        precision: str,
     ) -> "Collection":
         """Create a collection; raises what Collection.create does."""
         from semsearch.collection import Collection
@@ -92,6 +99,7 @@ class Shelf:
             dim=dim,
             target_recall=target_recall,
             chunking=chunking,
+            precision=precision,
             device=settings.device,
             search_device=settings.search_device,
         )

@@ -27,6 +27,7 @@ def describe(store: DocumentStore, snapshots: SnapshotCache, device: str | None)
         dim=spec.dim,
         max_tokens=spec.max_tokens,
         device=device,
+        precision=spec.precision,
         target_recall=spec.target_recall,
         chunking=spec.chunking,
         index=_index_info(manifest),

@@ -34,7 +34,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def indexes(made_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     fake = FakeEmbedder()
-    monkeypatch.setattr("semsearch.embedders.pinned.load_embedder", lambda model, device: fake)
+    monkeypatch.setattr("semsearch.embedders.pinned.load_embedder", lambda *_: fake)
     return shutil.copytree(made_once, tmp_path / "indexes")
 
 

@@ -24,7 +24,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> FakeEmbedder:
     """What every model name loads."""
     fake = FakeEmbedder()
     for module in ("semsearch.collection", "semsearch.embedders.pinned"):
-        monkeypatch.setattr(f"{module}.load_embedder", lambda model, device="auto": fake)
+        monkeypatch.setattr(f"{module}.load_embedder", lambda *_: fake)
     return fake
 
 

@@ -145,7 +145,7 @@ def test_another_model_on_an_existing_collection_is_refused(
     cli: Cli, pets: str, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = FakeEmbedder(name="other", fingerprint="another")
-    monkeypatch.setattr("semsearch.embedders.pinned.load_embedder", lambda model, device: other)
+    monkeypatch.setattr("semsearch.embedders.pinned.load_embedder", lambda *_: other)
     run = cli("add", pets, write("new.txt", "a text to embed"), "--model", "other")
     assert (run.code, run.out) == (2, "")
     assert "other" in run.err
@@ -173,13 +173,13 @@ def test_the_model_of_a_new_collection_is_the_one_that_was_named(
 ) -> None:
     asked = []
 
-    def load(model: str, device: str) -> FakeEmbedder:
-        asked.append((model, device))
+    def load(model: str, device: str, precision: str) -> FakeEmbedder:
+        asked.append((model, device, precision))
         return FakeEmbedder()
 
     monkeypatch.setattr("semsearch.collection.load_embedder", load)
     assert cli("--device", "cpu", "add", "new", write("a.txt", "text"), "--model", "my-model").code == 0
-    assert asked[0] == ("my-model", "cpu")
+    assert asked[0] == ("my-model", "cpu", "auto")
 
 
 BAD_FILES: list[tuple[str, bytes, str]] = [

@@ -184,7 +184,7 @@ def test_a_damaged_database_exits_with_1_and_says_which_file(cli: Cli, folder: P
 
 
 def test_a_model_that_cannot_be_loaded_exits_with_1(cli: Cli, pets: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(model: object, device: str) -> None:
+    def fail(*_: object) -> None:
         raise errors.ModelError("the model is gone")
 
     monkeypatch.setattr("semsearch.embedders.pinned.load_embedder", fail)
@@ -196,7 +196,7 @@ def test_another_model_under_the_collections_name_exits_with_2(
     cli: Cli, pets: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = FakeEmbedder(fingerprint="another")
-    monkeypatch.setattr("semsearch.embedders.pinned.load_embedder", lambda model, device: other)
+    monkeypatch.setattr("semsearch.embedders.pinned.load_embedder", lambda *_: other)
     run = cli("search", "pets", "cat", "--json")
     assert run.code == 2
     assert run.json()["error"]["type"] == "EmbedderMismatchError"

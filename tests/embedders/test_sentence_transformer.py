@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from semsearch.embedders.devices import choose_device
 from semsearch.embedders.model_folder import find_model
-from semsearch.embedders.sentence_transformer import SentenceTransformerEmbedder, _choose_device
+from semsearch.embedders.sentence_transformer import SentenceTransformerEmbedder
 from semsearch.errors import ModelError
 
 pytestmark = pytest.mark.model
@@ -336,7 +337,7 @@ def test_auto_takes_the_first_of_cuda_mps_and_cpu_that_is_there(
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: cuda)
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: mps)
-    assert _choose_device("auto") == expected
+    assert choose_device("auto") == expected
 
 
 def test_the_model_is_on_the_device_that_is_said(embedder: SentenceTransformerEmbedder) -> None:
