@@ -36,7 +36,8 @@ from data import SEED
 from report import write
 
 from semsearch import Collection, Document, Hit
-from semsearch.types import CollectionInfo, Vectors
+from semsearch.reports import CollectionInfo
+from semsearch.types import Vectors
 
 CHUNKS, WORDS, SPECIALS = 5, 14, 2  # chunks a document, words a chunk, and tokens beside the words
 WRITTEN, REMOVED, COMPACTED_EVERY = 400, 100, 5  # documents an add and a remove, and rounds

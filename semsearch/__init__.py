@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from semsearch import errors
     from semsearch.collection import Collection
     from semsearch.errors import SemsearchError
-    from semsearch.types import AddReport, Chunking, Context, Document, Hit, Limits, Place, SearchResult
+    from semsearch.reports import AddReport
+    from semsearch.types import Chunking, Context, Document, Hit, Limits, Place, SearchResult
 
 __version__ = "0.1.0"
 __all__ = [
@@ -28,7 +29,7 @@ __all__ = [
     "errors",
 ]
 
-_HOMES = {"Collection": "semsearch.collection", "SemsearchError": "semsearch.errors"}
+_HOMES = {"AddReport": "semsearch.reports", "Collection": "semsearch.collection", "SemsearchError": "semsearch.errors"}
 
 
 def __getattr__(name: str) -> object:

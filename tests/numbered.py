@@ -14,7 +14,8 @@ from semsearch.index import measuring, sizing
 from semsearch.index.vectors import as_stored, as_vectors
 from semsearch.ingest import pipeline
 from semsearch.ingest.maintenance import maintain
-from semsearch.types import IndexInfo, ManifestFile, Vectors
+from semsearch.reports import IndexInfo
+from semsearch.types import ManifestFile, Vectors
 
 DIM, ROWS = 16, 2_000
 VECTORS = clustered(5 * ROWS, DIM)

@@ -25,8 +25,9 @@ from semsearch.errors import (
     InvalidVectorError,
     MissingDependencyError,
 )
+from semsearch.reports import Progress
 from semsearch.store.reader import StoreReader
-from semsearch.types import Failure, Progress
+from semsearch.types import Failure
 
 TEXTS = {
     "cats": "the cat sat on the mat and purred",

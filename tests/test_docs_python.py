@@ -35,7 +35,7 @@ def test_every_example_prints_what_follows_it_and_nothing_else(tmp_path: Path, m
 def test_every_public_method_of_a_collection_is_called_in_an_example() -> None:
     from semsearch import Collection
 
-    methods = {name for name in vars(Collection) if not name.startswith("_")}
+    methods = {name for name in dir(Collection) if not name.startswith("_")}
     code = "".join(code for code, _ in EXAMPLES)
     assert {name for name in methods if f".{name}(" not in code} == set()
 

@@ -10,6 +10,7 @@ import semsearch
 PACKAGE = Path(semsearch.__file__).parent
 LAYERS = [
     {"types", "errors", "config", "files"},
+    {"reports"},
     {"embedders", "index", "store", "images", "client"},
     {"ingest", "search"},
     {"collection"},

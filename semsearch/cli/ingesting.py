@@ -30,7 +30,8 @@ from semsearch.errors import CollectionNotFoundError, ConflictError, InvalidRequ
 if TYPE_CHECKING:
     from semsearch.collection import Collection
     from semsearch.config import Recipe
-    from semsearch.types import AddReport, CollectionInfo, Failure, Limits, Progress, ProgressCallback
+    from semsearch.reports import AddReport, CollectionInfo, Progress, ProgressCallback
+    from semsearch.types import Failure, Limits
 
 
 class Source(Protocol):
@@ -180,7 +181,7 @@ def _added(target: Target, source: Source, *, shown: bool) -> "AddReport":
 
 def _added_to_new(target: Target, source: Source, limits: "Limits", *, shown: bool) -> "AddReport":
     """Create the collection and add to it; if nothing could be stored, it goes again."""
-    from semsearch.types import AddReport
+    from semsearch.reports import AddReport
 
     failures = source.failures_only()
     if failures is not None:

@@ -19,21 +19,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from semsearch.types import (
-        AddReport,
-        Chunking,
-        CollectionInfo,
-        Context,
-        Curve,
-        Document,
-        DocumentSummary,
-        Failure,
-        FileReport,
-        Hit,
-        Judgment,
-        SuggestedKey,
-        SyncPlan,
-    )
+    from semsearch.reports import AddReport, CollectionInfo, FileReport, SuggestedKey, SyncPlan
+    from semsearch.types import Chunking, Context, Curve, Document, DocumentSummary, Failure, Hit, Judgment
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _TEXT_LINES = 3  # of a hit

@@ -12,7 +12,7 @@ from semsearch.cli.progress import progress_bar
 from semsearch.cli.shelf import Shelf
 
 if TYPE_CHECKING:
-    from semsearch.types import CollectionReport
+    from semsearch.reports import CollectionReport
 
 _TEXT_CHARACTERS = 60
 

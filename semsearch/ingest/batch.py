@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from semsearch.ingest.items import FileEnds, FileVanished
 from semsearch.ingest.tally import FileTally
+from semsearch.reports import FileReport
 from semsearch.store.records import SourceFile
-from semsearch.types import Document, FileReport, Span, StoredVectors
+from semsearch.types import Document, Span, StoredVectors
 
 
 @dataclass(frozen=True, slots=True)

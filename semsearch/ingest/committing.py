@@ -11,10 +11,11 @@ from semsearch.ingest.batch import Batch, Prepared
 from semsearch.ingest.items import FileEnds, FileVanished
 from semsearch.ingest.preparing import failure_of, text_hash
 from semsearch.ingest.tally import FileTally, Tally
+from semsearch.reports import FileOutcome, FileReport
 from semsearch.store.documents import DocumentStore
 from semsearch.store.records import Entry, SourceFile
 from semsearch.store.writer import StoreWriter
-from semsearch.types import FileOutcome, FileReport, Span, StoredVectors
+from semsearch.types import Span, StoredVectors
 
 Embedded: TypeAlias = Mapping[bytes, StoredVectors | InvalidVectorError]  # by the text's hash: (dim,), or what is wrong
 

@@ -26,8 +26,9 @@ from semsearch.ingest.items import Item
 from semsearch.ingest.maintenance import seal
 from semsearch.ingest.preparing import Preparation
 from semsearch.ingest.tally import Tally
+from semsearch.reports import AddReport, Progress, ProgressCallback
 from semsearch.store.documents import DocumentStore
-from semsearch.types import AddReport, Document, Progress, ProgressCallback, StoredVectors, Vectors
+from semsearch.types import Document, StoredVectors, Vectors
 
 logger = logging.getLogger(__name__)
 # What a commit holds: seconds of embedding on two cores, so that progress is seen and kept.

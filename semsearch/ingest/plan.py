@@ -12,7 +12,8 @@ from semsearch.ingest.items import FileUnread, FileVanished
 from semsearch.ingest.reading import Reading
 from semsearch.ingest.sync import Compared, Sync
 from semsearch.ingest.tally import skipped_report
-from semsearch.types import Chunking, Document, Failure, FileOutcome, FileReport, SyncPlan
+from semsearch.reports import FileOutcome, FileReport, SyncPlan
+from semsearch.types import Chunking, Document, Failure
 
 _SAMPLE_FILES = 20
 _SAMPLE_DOCUMENTS = 50  # of one file

@@ -13,8 +13,9 @@ from semsearch.ingest.gate import checked, content_hash, details_hash
 from semsearch.ingest.items import FileBegins, FileEnds, FileSkipped, FileUnread, FileVanished, Item
 from semsearch.ingest.reuse import EmbeddedTexts
 from semsearch.ingest.tally import FileTally, Tally, skipped_report
+from semsearch.reports import FileOutcome, FileReport
 from semsearch.store.documents import DocumentStore
-from semsearch.types import Document, Failure, FileOutcome, FileReport, Span
+from semsearch.types import Document, Failure, Span
 
 if TYPE_CHECKING:
     from semsearch.ingest.chunking.chunker import Chunker

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from semsearch.reports import AddReport, FileOutcome, FileReport
 from semsearch.store.records import SourceFile
-from semsearch.types import AddReport, Failure, FileOutcome, FileReport
+from semsearch.types import Failure
 
 
 @dataclass

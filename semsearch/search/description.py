@@ -2,10 +2,11 @@
 
 from semsearch import files
 from semsearch.index.sealed import PAYLOAD_KINDS, curve_of
+from semsearch.reports import CollectionInfo, IndexInfo
 from semsearch.search.snapshot import SnapshotCache
 from semsearch.store.documents import DocumentStore
 from semsearch.store.migrations import FORMAT
-from semsearch.types import CollectionInfo, IndexInfo, ManifestFile
+from semsearch.types import ManifestFile
 
 
 def describe(store: DocumentStore, snapshots: SnapshotCache, device: str | None) -> CollectionInfo:

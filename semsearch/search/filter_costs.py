@@ -4,7 +4,7 @@ import shlex
 import threading
 from collections.abc import Collection, Iterable
 
-from semsearch.types import SuggestedKey
+from semsearch.reports import SuggestedKey
 
 _FROM_SEARCHES = 10
 _FROM_MILLISECONDS = 20.0  # in the mean

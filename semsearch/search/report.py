@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from semsearch.reports import CollectionReport, DuplicateGroup
 from semsearch.search.snapshot import Snapshot, SnapshotCache
 from semsearch.store.documents import DocumentStore
-from semsearch.types import CollectionReport, DuplicateGroup, Ids, Vectors
+from semsearch.types import Ids, Vectors
 
 _NEIGHBOURS = 10  # of each chunk that are looked at; larger groups hang together through them
 _BLOCK = 1_024

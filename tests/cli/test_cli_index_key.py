@@ -9,7 +9,7 @@ from cli.command_line import Cli
 
 from semsearch.cli.output import info_text
 from semsearch.collection import Collection
-from semsearch.types import SuggestedKey
+from semsearch.reports import SuggestedKey
 
 
 def test_index_key_makes_an_index_once_and_says_the_second_time_that_it_is_there(cli: Cli, pets: str) -> None:

@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 from semsearch.ingest.chunking import pieces as pieces_module
 from semsearch.ingest.chunking.chunker import Chunker
 from semsearch.ingest.chunking.embedded import CHARACTERS_PER_TOKEN, embedding_text
+from semsearch.ingest.chunking.graphemes import graphemes_around, trimmed
 from semsearch.ingest.chunking.methods import METHODS
 from semsearch.ingest.chunking.pieces import SENTENCE, Vocabulary, split
 from semsearch.types import Chunking, Document, Place, Span
@@ -239,6 +240,33 @@ def test_prose_fills_the_default_model(count_tokens: CountTokens) -> None:
     assert min(span.tokens or 0 for span, _ in chunks[:-1]) > 240  # a sentence has 14
 
 
+# graphemes
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=TEXTS, data=st.data())
+def test_the_graphemes_around_a_place_are_those_of_unicode(text: str, data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(text)))
+    ends = [0, *(grapheme.end() for grapheme in regex.finditer(r"\X", text))]
+    before, after = max(end for end in ends if end <= at), min(end for end in ends if end >= at)
+    assert graphemes_around(text, at, 0, len(text)) == (before, after)
+
+
+@pytest.mark.parametrize(
+    ("text", "trimmed_text"),
+    [
+        (" a \n", "a"),
+        ("\r\n \u0301a", " \u0301a"),
+        ("a\u0600 ", "a\u0600 "),
+        (" \u3000\x1c", ""),
+        ("", ""),
+    ],
+)
+def test_trimming_takes_whitespace_and_leaves_graphemes_whole(text: str, trimmed_text: str) -> None:
+    start, end = trimmed(f"x{text}x", 1, 1 + len(text))
+    assert f"x{text}x"[start:end] == trimmed_text
+
+
 # what is embedded
 
 
@@ -358,6 +386,11 @@ def test_a_word_that_the_model_reads_as_one_token_is_cut_by_its_characters() -> 
     assert chunks[-1][0].end == 1_000
 
 
+def test_chunks_of_few_tokens_and_many_characters_are_full_of_characters() -> None:
+    text = ("ab" + " " * 30) * 60
+    assert {len(embedded.split()) for _, embedded in cut(count_words, 16, text)[:-1]} == {8}  # in 226 of 256 characters
+
+
 def test_chunks_of_a_long_text_are_full() -> None:
     text = "word " * 5_000
     assert {len(embedded.split()) for _, embedded in cut(count_words, 16, text)[:-1]} == {14}
@@ -428,8 +461,9 @@ def test_documents_that_fit_are_counted_in_one_call_and_once() -> None:
     assert counting.characters == characters + sum(len(f"document {number}") for number in range(100))
 
 
-def test_a_long_document_is_counted_once_beside_its_different_words() -> None:
-    counting, text = Counting(), "one two three, four. " * 2_000
+@pytest.mark.parametrize("times", [100, 2_000])
+def test_a_long_document_is_counted_once_beside_its_different_words(times: int) -> None:
+    counting, text = Counting(), "one two three, four. " * times
     chunks = cut(counting, 256, text, "Title")
     assert counting.characters < 1.1 * sum(len(embedded) for _, embedded in chunks)
 

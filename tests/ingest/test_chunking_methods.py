@@ -20,6 +20,10 @@ def count_words(texts: Sequence[str]) -> list[int]:
     return [SPECIAL + len(text.split()) for text in texts]
 
 
+def count_letters(texts: Sequence[str]) -> list[int]:
+    return [SPECIAL + sum(map(str.isalpha, text)) for text in texts]
+
+
 def cut(document: Document, chunking: Chunking, max_tokens: int = 64) -> list[str]:
     """The texts of the chunks, without what is embedded above them."""
     [chunks] = Chunker(count_words, max_tokens, chunking).prepare([document])
@@ -122,9 +126,6 @@ def test_a_chunk_begins_as_many_tokens_before_the_end_of_the_one_before(overlap:
 
 
 def test_an_overlap_begins_at_a_word() -> None:
-    def count_letters(texts: Sequence[str]) -> list[int]:
-        return [SPECIAL + sum(map(str.isalpha, text)) for text in texts]
-
     [chunks] = Chunker(count_letters, 32, Chunking(overlap=10)).prepare([Document("d", "abcdefg " * 20)])
     starts = [span.start for span, _ in chunks]
     assert starts == [24 * number for number in range(len(starts))]  # chunks of four words, of which one comes again
@@ -144,11 +145,28 @@ def test_an_overlap_stays_within_its_section_or_page(method: str) -> None:
     assert chunks[len(chunks) // 2] == chunks[0]
 
 
-def test_tokens_that_are_none_do_not_make_chunks_overlap() -> None:
-    def count_letters(texts: Sequence[str]) -> list[int]:
-        return [SPECIAL + sum(map(str.isalpha, text)) for text in texts]
+def test_an_overlap_leaves_room_for_the_word_that_follows() -> None:
+    [chunks] = Chunker(count_letters, 16, Chunking(overlap=7)).prepare([Document("d", "ab " * 6 + "abcdefghijklm ab")])
+    assert [embedded for _, embedded in chunks] == ["ab ab ab ab ab ab", "abcdefghijklm", "ab"]
 
-    [chunks] = Chunker(count_letters, 16).prepare([Document("d", "abcdefg - - - " * 20)])
+
+def test_an_overlap_does_not_begin_within_a_long_word() -> None:
+    word = "abcde" * 8
+    [chunks] = Chunker(count_letters, 130, Chunking(overlap=10)).prepare([Document("d", f"{word} " * 10)])
+    assert {span.start % 41 for span, _ in chunks} == {0}
+
+
+def test_a_chunk_that_lies_in_another_one_is_left_out() -> None:
+    def count_first(texts: Sequence[str]) -> list[int]:
+        return [SPECIAL + len(text.split()) + 30 * ("first" in text and len(text.split()) > 12) for text in texts]
+
+    text = "first" + " a" * 6 + " bbbbbbbbbb" * 7 + " c" * 9
+    [chunks] = Chunker(count_first, 16, Chunking(overlap=7)).prepare([Document("d", text)])
+    assert [embedded[:7] for _, embedded in chunks] == ["first a", "bbbbbbb", "c c c c"]
+
+
+def test_tokens_that_are_none_do_not_make_chunks_overlap() -> None:
+    [chunks] = Chunker(count_letters, 16).prepare([Document("d", "abcdefg - -\n\n" * 20)])
     spans = [span for span, _ in chunks]
     assert all(before.end <= span.start for before, span in pairwise(spans))
 
@@ -215,6 +233,12 @@ def test_each_language_is_cut_by_its_syntax(language: str, text: str, beginnings
     chunks = cut(code(text, language), Chunking("code", 16))
     assert len(chunks) > 1
     assert {chunk.split()[0] for chunk in chunks} == beginnings
+
+
+def test_a_closing_bracket_stays_with_what_it_closes() -> None:
+    text = "if (a) {\n" + "  b();\n" * 11 + "}\n"  # there is room for 14 words, one less than there are
+    chunks = cut(code(text, "javascript"), Chunking("code", 16))
+    assert chunks[1:] == ["b();\n}"]
 
 
 @pytest.mark.parametrize("language", [None, "cobol", 5, ["python"]])

@@ -10,7 +10,8 @@ from fakes import FakeEmbedder
 
 from semsearch.collection import Collection
 from semsearch.ingest import reading
-from semsearch.types import AddReport, FileOutcome, FileReport, Limits
+from semsearch.reports import AddReport, FileOutcome, FileReport
+from semsearch.types import Limits
 
 LONG_AGO = 1_600_000_000
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from semsearch import Collection, Document
+from semsearch.reports import SuggestedKey
 from semsearch.search import filter_costs
 from semsearch.search.filter_costs import FilterCosts
-from semsearch.types import SuggestedKey
 
 
 def suggested(costs: FilterCosts, *indexed: str) -> list[str]:

@@ -8,7 +8,8 @@ from fakes import FakeEmbedder
 
 from semsearch.collection import Collection
 from semsearch.errors import InvalidRequestError
-from semsearch.types import Document, DuplicateGroup, Place
+from semsearch.reports import DuplicateGroup
+from semsearch.types import Document, Place
 
 
 def test_groups_of_chunks_hang_together_by_near_pairs_and_leave_out_those_within_one_document(tmp_path: Path) -> None:

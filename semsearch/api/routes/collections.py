@@ -7,7 +7,8 @@ from fastapi import APIRouter, Depends, Request
 
 from semsearch.api.schemas import AddRequest, CollectionName, ContextRequest, JudgeRequest, SearchRequest
 from semsearch.collection import Collection
-from semsearch.types import AddReport, CollectionInfo, Context, Judgment, SearchResult
+from semsearch.reports import AddReport, CollectionInfo
+from semsearch.types import Context, Judgment, SearchResult
 
 if TYPE_CHECKING:
     from semsearch.api.maintenance import MaintenanceThread

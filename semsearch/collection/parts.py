@@ -1,0 +1,18 @@
+"""What a collection is made of, for the two halves of its methods."""
+
+import threading
+
+from semsearch.embedders.pinned import PinnedEmbedder
+from semsearch.index.device import Device
+from semsearch.search.snapshot import SnapshotCache
+from semsearch.store.documents import DocumentStore
+
+
+class Parts:
+    """A store, the model that goes with it, and what is loaded of them."""
+
+    def __init__(self, store: DocumentStore, embedder: PinnedEmbedder, device: Device | None = None) -> None:
+        """Use `Collection.create` or `Collection.open` instead."""
+        self._store, self._embedder, self._device = store, embedder, device
+        self._snapshots = SnapshotCache(store, device)
+        self._adding = threading.RLock()  # one add at a time, whose `progress` may add, too

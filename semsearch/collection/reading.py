@@ -1,0 +1,157 @@
+"""The half of a collection's methods that leave it as it is."""
+
+from collections.abc import Callable
+
+import numpy.typing as npt
+
+from semsearch.collection.parts import Parts
+from semsearch.errors import InvalidRequestError
+from semsearch.index.vectors import check_target
+from semsearch.ingest.queries import query_vector
+from semsearch.reports import CollectionInfo, CollectionReport
+from semsearch.search.context import build_context
+from semsearch.search.description import describe
+from semsearch.search.profile import Stopwatch
+from semsearch.search.report import report_on
+from semsearch.search.semantic import check_k, check_mode, search_semantic
+from semsearch.store.filters import parse_filter
+from semsearch.types import (
+    Context,
+    Document,
+    Filter,
+    Judgment,
+    Page,
+    SearchResult,
+)
+
+
+class Readable(Parts):
+    """What asks a collection."""
+
+    def get(self, document_id: str) -> Document:
+        """The document with this id; raises DocumentNotFoundError."""
+        with self._store.read() as reader:
+            return reader.document(document_id)
+
+    def list(self, *, filter: Filter | None = None, cursor: str | None = None, page_size: int = 100) -> Page:
+        """Documents in the order in which they were first added, a page at a time.
+
+        Args:
+            filter: only the documents that it matches.
+            cursor: where the page before ended.
+            page_size: documents a page, 1 to 10,000.
+
+        Raises:
+            InvalidRequestError: another page_size, or a cursor that did not come from here.
+            InvalidFilterError
+        """
+        with self._store.read() as reader:
+            return reader.page(filter, cursor, page_size)
+
+    def judgments(self) -> tuple[Judgment, ...]:
+        """All judgments by query and document id, those of documents that are no longer there as not `known`."""
+        with self._store.read() as reader:
+            return reader.judgments()
+
+    def count(self, filter: Filter | None = None) -> int:
+        """The number of documents, or of those that a filter matches."""
+        with self._store.read() as reader:
+            return reader.count(filter)
+
+    def search(
+        self,
+        query: str | None = None,
+        *,
+        vector: npt.ArrayLike | None = None,
+        k: int = 10,
+        mode: str = "semantic",
+        filter: Filter | None = None,
+        target_recall: float | None = None,
+        exact: bool = False,
+    ) -> SearchResult:
+        """The k chunks nearest in meaning to a query, or to a vector, by cosine.
+
+        A filtered search gives min(k, chunks of matching documents) hits, always.
+
+        Args:
+            query: text, embedded by the collection's model.
+            vector: instead of it, numbers of shape (dim,).
+            k: hits asked for, chunks (not documents).
+            mode: `semantic`.
+            filter: a condition on metadata, see docs/filters.md; `None` is none, `{}` matches everything.
+            target_recall: the share of the exact nearest chunks that has to be found in the mean, above 0, up to 1;
+                the collection's own if nothing is said.
+            exact: compare with every stored vector, the same as a target_recall of 1.
+
+        Raises:
+            EmptyQueryError, InvalidRequestError, InvalidFilterError, InvalidVectorError, EmbedderMismatchError
+        """
+        chosen = check_mode(mode)
+        check_k(k)
+        target = self._store.spec.target_recall if target_recall is None else target_recall
+        check_target(target)
+        if filter is not None:
+            parse_filter(filter)
+        watch = Stopwatch()
+        with watch.stage("embed"):
+            queries = query_vector(query, vector, self._store.spec.dim, self._embedder.for_queries)
+        with self._snapshots.current() as snapshot:
+            hits, profile = search_semantic(
+                snapshot, queries, k, filter=filter, target_recall=1.0 if exact else target, watch=watch
+            )
+        return SearchResult(query, chosen, hits, profile)
+
+    def context(
+        self,
+        query: str | None = None,
+        *,
+        vector: npt.ArrayLike | None = None,
+        token_budget: int = 1_000,
+        k: int = 20,
+        filter: Filter | None = None,
+        count_tokens: Callable[[str], int] | None = None,
+    ) -> Context:
+        """Search, and put the hits' texts into one text for a language model, each with a citation.
+
+        Args:
+            query: as in `search`.
+            vector: as in `search`.
+            token_budget: tokens that the text may have.
+            k: hits to choose from, best first.
+            filter: as in `search`.
+            count_tokens: the language model's own count of a text; the collection's model's if nothing is given.
+
+        Raises:
+            As `search`; InvalidRequestError for token_budget < 1.
+        """
+        if count_tokens is None and self._store.spec.model is None:
+            raise InvalidRequestError("this collection has no model to count tokens with: in Python, pass count_tokens")
+        hits = self.search(query, vector=vector, k=k, filter=filter).hits
+        return build_context(hits, token_budget, count_tokens or self._count_tokens)
+
+    def report(
+        self, *, similarity: float = 0.95, most: int = 10, progress: Callable[[int], None] | None = None
+    ) -> CollectionReport:
+        """What to check in a collection before relying on it: duplicates, what was cut off, empty pages, languages.
+
+        Every chunk is searched for its neighbours, which takes minutes for a million.
+
+        Args:
+            similarity: cosine from which on two chunks are nearly the same, in (0, 1].
+            most: documents and groups that are listed of each kind.
+            progress: called with the number of chunks done.
+
+        Raises:
+            InvalidRequestError: another similarity, or `most` is below 0.
+        """
+        if not 0 < similarity <= 1 or most < 0:
+            raise InvalidRequestError(f"similarity is {similarity} and most {most}; they are in (0, 1] and at least 0")
+        return report_on(self._store, self._snapshots, similarity=similarity, most=most, progress=progress)
+
+    def info(self) -> CollectionInfo:
+        """What the collection holds, what made its vectors, and what serves its searches."""
+        device = None if self._store.spec.model is None else self._embedder.device
+        return describe(self._store, self._snapshots, device)
+
+    def _count_tokens(self, text: str) -> int:
+        return self._embedder.for_queries().count_tokens([text])[0]
