@@ -8,6 +8,8 @@ import pytest
 from numbered import DIM, ROWS, cost_by_size, documents, make_small_large
 
 from semsearch import Collection
+from semsearch.embedders.export import export_for_queries
+from semsearch.embedders.onnx import OnnxEmbedder, open_export
 from semsearch.embedders.sentence_transformer import SentenceTransformerEmbedder
 
 
@@ -22,8 +24,23 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def embedder() -> SentenceTransformerEmbedder:
-    """The real default model, loaded once."""
-    return SentenceTransformerEmbedder("all-MiniLM-L6-v2")
+    """The real default model in float32, loaded once."""
+    return SentenceTransformerEmbedder("all-MiniLM-L6-v2", device="cpu", precision="float32")
+
+
+@pytest.fixture(scope="session")
+def narrow() -> SentenceTransformerEmbedder:
+    """The same in bfloat16, whether this processor is quick at it or not."""
+    return SentenceTransformerEmbedder("all-MiniLM-L6-v2", device="cpu", precision="bfloat16")
+
+
+@pytest.fixture(scope="session")
+def exported(cache: Path, embedder: SentenceTransformerEmbedder) -> OnnxEmbedder:
+    """The same as it was exported."""
+    export_for_queries(embedder)
+    found = open_export(embedder.fingerprint)
+    assert found is not None
+    return found
 
 
 @pytest.fixture

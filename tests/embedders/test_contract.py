@@ -1,4 +1,4 @@
-"""What every Embedder promises, asked of the fake one and of the real default."""
+"""What every Embedder promises, asked of the fake one and of the real default, as it is embedded and as exported."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -23,9 +23,17 @@ TEXTS = [
 ]
 
 
-@pytest.fixture(params=["fake", pytest.param("default", marks=pytest.mark.model)])
+@pytest.fixture(
+    params=["fake", *(pytest.param(name, marks=pytest.mark.model) for name in ("embedder", "narrow", "exported"))]
+)
 def contracted(request: pytest.FixtureRequest) -> Embedder:
-    return FakeEmbedder() if request.param == "fake" else request.getfixturevalue("embedder")
+    return FakeEmbedder() if request.param == "fake" else request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def tolerance(contracted: Embedder) -> float:
+    """How far a number of a vector may be off; bfloat16 has 8 bits of precision."""
+    return 5e-3 if getattr(contracted, "precision", "") == "bfloat16" else 1e-5
 
 
 @pytest.fixture(params=["embed_documents", "embed_queries"])
@@ -54,10 +62,12 @@ def test_the_same_texts_give_the_same_bits(embed: Embed) -> None:
     assert np.array_equal(embed(TEXTS), embed(TEXTS))
 
 
-def test_a_text_has_the_same_vector_wherever_it_stands_and_whatever_stands_beside_it(embed: Embed) -> None:
+def test_a_text_has_the_same_vector_wherever_it_stands_and_whatever_stands_beside_it(
+    embed: Embed, tolerance: float
+) -> None:
     together = embed(TEXTS)
-    np.testing.assert_allclose(embed(TEXTS[::-1])[::-1], together, atol=1e-5)
-    np.testing.assert_allclose(np.concatenate([embed([text]) for text in TEXTS]), together, atol=1e-5)
+    np.testing.assert_allclose(embed(TEXTS[::-1])[::-1], together, atol=tolerance)
+    np.testing.assert_allclose(np.concatenate([embed([text]) for text in TEXTS]), together, atol=tolerance)
 
 
 def test_different_texts_have_different_vectors(embed: Embed) -> None:
@@ -70,9 +80,9 @@ def test_texts_that_share_words_are_nearer_than_texts_that_do_not(embed: Embed) 
     assert cat @ other_cat > cat @ stocks + 0.2
 
 
-def test_text_beyond_max_tokens_is_not_read(contracted: Embedder, embed: Embed) -> None:
+def test_text_beyond_max_tokens_is_not_read(contracted: Embedder, embed: Embed, tolerance: float) -> None:
     full = "word " * (contracted.max_tokens - 2)
-    np.testing.assert_allclose(*embed([full, full + "elephant giraffe"]), atol=1e-5)
+    np.testing.assert_allclose(*embed([full, full + "elephant giraffe"]), atol=tolerance)
 
 
 def test_a_text_of_nothing_counts_two_special_tokens(contracted: Embedder) -> None:

@@ -5,15 +5,13 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+from model_copies import copy_model, load, update_json
 
-from semsearch.embedders.devices import choose_device
-from semsearch.embedders.model_folder import find_model
 from semsearch.embedders.sentence_transformer import SentenceTransformerEmbedder
 from semsearch.errors import ModelError
 
@@ -43,30 +41,9 @@ city town village country school university church temple hospital prison librar
 """.split()  # noqa: SIM905
 
 
-def copy_model(folder: Path) -> Path:
-    """A copy of the packaged model; its weights are a link, everything else can be changed in place."""
-    packaged = find_model("all-MiniLM-L6-v2")
-    for source in packaged.rglob("*.*"):
-        target = folder / source.relative_to(packaged)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.suffix == ".safetensors":
-            target.symlink_to(source)
-        else:
-            target.write_bytes(source.read_bytes())
-    return folder
-
-
-def update_json(file: Path, **values: object) -> None:
-    file.write_text(json.dumps({**json.loads(file.read_text()), **values}, indent=1))
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return copy_model(tmp_path / "copy")
-
-
-def load(folder: Path) -> SentenceTransformerEmbedder:
-    return SentenceTransformerEmbedder(str(folder), device="cpu")
 
 
 def test_the_default_model_has_384_numbers_256_tokens_and_its_published_fingerprint(
@@ -289,25 +266,6 @@ def test_threads_that_embed_and_count_at_once_get_what_one_thread_gets(embedder:
         assert count == counts[position % 12 :]
 
 
-def test_one_thread_at_a_time_tokenizes(embedder: SentenceTransformerEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
-    tokenizing, most = 0, 0
-    transformer = embedder._model[0]
-    preprocess = transformer.preprocess
-
-    def counted(*args: object, **kwargs: object) -> object:
-        nonlocal tokenizing, most
-        tokenizing += 1
-        most = max(most, tokenizing)
-        time.sleep(0.02)
-        tokenizing -= 1
-        return preprocess(*args, **kwargs)
-
-    monkeypatch.setattr(transformer, "preprocess", counted, raising=False)
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(embedder.embed_queries, [TEXTS] * 8))
-    assert most == 1
-
-
 def test_a_query_does_not_wait_for_documents_that_are_being_embedded(embedder: SentenceTransformerEmbedder) -> None:
     arrived, go_on = threading.Event(), threading.Event()
 
@@ -329,26 +287,8 @@ def test_a_query_does_not_wait_for_documents_that_are_being_embedded(embedder: S
         assert documents.result().shape == (3, 384)
 
 
-@pytest.mark.parametrize(
-    ("cuda", "mps", "expected"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")]
-)
-def test_auto_takes_the_first_of_cuda_mps_and_cpu_that_is_there(
-    monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, expected: str
-) -> None:
-    monkeypatch.setattr("torch.cuda.is_available", lambda: cuda)
-    monkeypatch.setattr("torch.backends.mps.is_available", lambda: mps)
-    assert choose_device("auto") == expected
-
-
 def test_the_model_is_on_the_device_that_is_said(embedder: SentenceTransformerEmbedder) -> None:
     assert embedder._model.device.type == embedder.device
-
-
-def test_a_device_that_is_not_there_is_refused_with_those_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
-    with pytest.raises(ModelError, match="'cuda' is not available here: take cpu, or auto"):
-        SentenceTransformerEmbedder("all-MiniLM-L6-v2", device="cuda")
 
 
 def test_a_class_that_comes_with_the_model_is_refused_and_its_code_is_not_run(folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,161 @@
+"""Which device, precision and how many threads; what the machine has is planted."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from semsearch.embedders import devices
+from semsearch.embedders.devices import (
+    check_precision,
+    choose_device,
+    choose_dtype,
+    cores,
+    every_device,
+    has_bfloat16,
+    may_have_gpu,
+)
+from semsearch.errors import InvalidRequestError, ModelError
+
+
+def plant_devices(patch: pytest.MonkeyPatch, *, cuda: int = 0, mps: bool = False) -> None:
+    patch.setattr("torch.cuda.is_available", lambda: cuda > 0)
+    patch.setattr("torch.cuda.device_count", lambda: cuda)
+    patch.setattr("torch.backends.mps.is_available", lambda: mps)
+
+
+@pytest.mark.parametrize(("cuda", "mps", "expected"), [(2, True, "cuda"), (0, True, "mps"), (0, False, "cpu")])
+def test_auto_takes_the_first_of_cuda_mps_and_cpu_that_is_there(
+    monkeypatch: pytest.MonkeyPatch, cuda: int, mps: bool, expected: str
+) -> None:
+    plant_devices(monkeypatch, cuda=cuda, mps=mps)
+    assert choose_device("auto") == expected
+
+
+def test_one_of_several_gpus_can_be_chosen_and_cuda_is_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    plant_devices(monkeypatch, cuda=3)
+    assert choose_device("cuda:2") == "cuda:2"
+    assert every_device("cuda:2") == ["cuda:2"]
+    assert every_device("cuda") == ["cuda:0", "cuda:1", "cuda:2"]
+    assert every_device("cpu") == ["cpu"]
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:0", "mps", "tpu", ""])
+def test_a_device_that_is_not_there_is_refused_with_those_that_are(
+    monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    plant_devices(monkeypatch)
+    with pytest.raises(ModelError, match=f"{device!r} is not available here: take cpu, or auto"):
+        choose_device(device)
+
+
+def test_a_gpu_that_is_not_among_those_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    plant_devices(monkeypatch, cuda=2)
+    with pytest.raises(ModelError, match="'cuda:2'"):
+        choose_device("cuda:2")
+
+
+@pytest.mark.parametrize(
+    ("device", "native", "expected"),
+    [
+        ("cpu", True, "bfloat16"),
+        ("cpu", False, "float32"),
+        ("mps", True, "float32"),
+        ("cuda", True, "bfloat16"),
+        ("cuda:1", False, "float16"),
+    ],
+)
+def test_auto_is_the_narrowest_precision_that_is_safe_and_native(
+    monkeypatch: pytest.MonkeyPatch, device: str, native: bool, expected: str
+) -> None:
+    monkeypatch.setattr(devices, "has_bfloat16", lambda: native)
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: native)
+    assert str(choose_dtype("auto", device)) == f"torch.{expected}"
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_a_precision_that_is_said_is_taken_on_every_device(precision: str) -> None:
+    assert {str(choose_dtype(precision, device)) for device in ("cpu", "mps", "cuda")} == {f"torch.{precision}"}
+
+
+def test_without_its_library_of_kernels_torch_computes_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "has_bfloat16", lambda: True)
+    monkeypatch.setattr("torch.backends.mkldnn.is_available", lambda: False)
+    assert str(choose_dtype("auto", "cpu")) == "torch.float32"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16 clzero\n", True),
+        ("processor\t: 0\nflags\t\t: fpu avx512f amx_bf16\n", True),
+        ("processor\t: 0\nflags\t\t: fpu avx512f avx2\nbugs\t\t: bf16\n", False),
+        ("processor\t: 0\nFeatures\t: fp asimd bf16 i8mm\n", True),
+        ("processor\t: 0\nFeatures\t: fp asimd\n", False),
+        ("", False),
+    ],
+)
+def test_native_bfloat16_is_read_from_what_the_kernel_tells_of_the_processor(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, expected: bool
+) -> None:
+    (tmp_path / "cpuinfo").write_text(text)
+    monkeypatch.setattr(devices, "_CPU_INFO", tmp_path / "cpuinfo")
+    assert has_bfloat16() is expected
+
+
+def test_where_the_kernel_tells_nothing_there_is_no_bfloat16(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(devices, "_CPU_INFO", tmp_path / "cpuinfo")
+    assert not has_bfloat16()
+
+
+def plant_processors(patch: pytest.MonkeyPatch, folder: Path, siblings: list[str], quota: str = "") -> None:
+    for number, text in enumerate(siblings):
+        path = folder / f"cpu{number}/topology/thread_siblings_list"
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    (folder / "cpu.max").write_text(quota)
+    patch.setattr(devices, "_CPUS", folder)
+    patch.setattr(devices, "_QUOTA", folder / "cpu.max")
+    patch.setattr(sys, "platform", "linux")
+    patch.setattr("os.sched_getaffinity", lambda _: set(range(len(siblings))), raising=False)
+
+
+@pytest.mark.parametrize(
+    ("siblings", "quota", "expected"),
+    [
+        (["0,2\n", "1,3\n", "0,2\n", "1,3\n"], "", 2),
+        (["0\n", "1\n", "2\n"], "max 100000\n", 3),
+        (["0\n", "1\n", "2\n", "3\n"], "150000 100000\n", 2),
+        (["0\n"], "10000 100000\n", 1),
+    ],
+)
+def test_cores_are_physical_ones_within_a_containers_quota(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, siblings: list[str], quota: str, expected: int
+) -> None:
+    plant_processors(monkeypatch, tmp_path, siblings, quota)
+    assert cores() == expected
+
+
+def test_where_nothing_is_known_of_cores_each_processor_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    plant_processors(monkeypatch, tmp_path, ["0,1\n", "0,1\n"])
+    monkeypatch.setattr(devices, "_CPUS", tmp_path / "nothing")
+    assert cores() == 2
+
+
+def test_a_driver_of_a_gpu_is_noticed_without_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(devices, "_GPU_FILES", (str(tmp_path / "nvidiactl"),))
+    assert not may_have_gpu()
+    (tmp_path / "nvidiactl").touch()
+    assert may_have_gpu()
+    code = (
+        "import sys; from semsearch.embedders.devices import *; may_have_gpu(), cores(); print('torch' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"
+
+
+def test_an_unknown_precision_is_refused_with_those_there_are() -> None:
+    assert check_precision("int8") == "int8"
+    with pytest.raises(InvalidRequestError, match="'half'; take one of auto, float32, bfloat16, float16, int8"):
+        check_precision("half")
