@@ -49,7 +49,7 @@ def find_files(
         yield Failure(path, "is neither a file nor a folder; name a file, or pipe JSON Lines into '-'")
     elif target.suffix.lower() not in suffixes:
         kind = f"{target.suffix} files" if target.suffix else "files without a suffix"
-        yield Failure(path, f"{kind} are not read; convert it to one of: {', '.join(sorted(suffixes))}")
+        yield Failure(path, f"{kind} are not read; convert it to text, HTML or PDF, or install a reader for them")
     else:
         yield _found(target, given.as_posix())
 

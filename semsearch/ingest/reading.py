@@ -21,6 +21,7 @@ from semsearch.types import Document, Failure, Limits
 
 logger = logging.getLogger(__name__)
 MAX_WORKERS = 8  # processes that parse files
+_A_DOCUMENT_A_LINE = {".jsonl", ".ndjson", ".csv", ".tsv"}  # or nearly so: a cell may hold line breaks
 
 
 class Reading:
@@ -95,7 +96,7 @@ def _read_path(path: str, reading: Reading, base: Path | None) -> Iterator[Docum
 def count_documents(paths: Sequence[str], *, base: Path | None = None) -> int | None:
     """Count what there is to be read, without reading more than newlines; `None` if it includes standard input.
 
-    Blank lines of JSON Lines count too, so that it can be a little more than what comes.
+    Every line of JSON Lines and CSV counts, so that it can be a little more than what comes.
     """
     if "-" in paths:
         return None
@@ -126,7 +127,7 @@ def log_passed_over(path: str, passed_over: Counter[str]) -> None:
 def _count(file: FoundFile | UnreadFile | Failure) -> int:
     if isinstance(file, UnreadFile):
         return 0
-    if isinstance(file, Failure) or file.path.suffix.lower() != ".jsonl":
+    if isinstance(file, Failure) or file.path.suffix.lower() not in _A_DOCUMENT_A_LINE:
         return 1
     try:
         return count_lines(file.path)

@@ -1,0 +1,169 @@
+"""How fast documents become searchable, beside the model alone and beside peers that embed the same texts.
+
+The floor is `SentenceTransformer.encode` with its defaults, which stores nothing. Everybody else takes the same texts
+with the same model, and is done when they are durable and can be found. All take their turn in every round, each in a
+process of its own, and what counts is the median of the ratios within a round. `forward` is the model's share of what
+semsearch takes: the same texts, tokenised before, through the same model in the same batches.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from data import corpus, passages
+from report import write
+
+from semsearch.config import DEFAULT_MODEL
+from semsearch.embedders.model_folder import find_model
+from semsearch.types import Document, Vectors
+
+COMMIT = 1_024  # texts
+TOKENS_A_BATCH = 4_096
+FLOOR = "SentenceTransformer.encode"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--texts", choices=("passages", "abstracts"), default="passages")
+    parser.add_argument("--documents", type=int, default=3_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="+", choices=list(RUNS), default=list(RUNS))
+    parser.add_argument("--run", choices=list(RUNS), help="one of them, here; prints its seconds")
+    arguments = parser.parse_args()
+    if arguments.run:
+        print(json.dumps(RUNS[arguments.run](texts(arguments.texts, arguments.documents))))
+        return
+    present = [name for name in arguments.only if find_spec(LIBRARIES.get(name, "semsearch"))]
+    taken: dict[str, list[float]] = {name: [] for name in present}
+    for _ in range(arguments.rounds):
+        for name in present:
+            taken[name].append(seconds_of(name, arguments.texts, arguments.documents))
+    write(f"ingestion-{arguments.texts}", vars(arguments), {"documents a second": rows(taken, arguments.documents)})
+
+
+def rows(taken: dict[str, list[float]], documents: int) -> list[dict[str, object]]:
+    """A row for each, with its rate and its ratio to the floor."""
+    table: list[dict[str, object]] = []
+    for name, seconds in taken.items():
+        row: dict[str, object] = {"": name, "documents/s": round(documents / statistics.median(seconds), 1)}
+        if FLOOR in taken:
+            ratios = [floor / own for floor, own in zip(taken[FLOOR], seconds, strict=True)]
+            row["times the floor"] = round(statistics.median(ratios), 3)
+        table.append(row)
+    return table
+
+
+def seconds_of(name: str, kind: str, documents: int) -> float:
+    options = ["--texts", kind, "--documents", str(documents), "--run", name]
+    done = subprocess.run([sys.executable, __file__, *options], check=True, capture_output=True, text=True)
+    return float(done.stdout.splitlines()[-1])
+
+
+def texts(kind: str, count: int) -> list[str]:
+    if kind == "passages":
+        return passages(count)
+    return [f"{each.title}\n{each.text}" for _, each in zip(range(count), corpus("scifact"), strict=False)]
+
+
+def encode(texts: list[str]) -> float:
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(find_model(DEFAULT_MODEL)), device="cpu", local_files_only=True)
+    model.encode(texts[:1])
+    return timed(lambda: model.encode(texts))
+
+
+def semsearch(texts: list[str]) -> float:
+    from semsearch import Collection
+
+    with tempfile.TemporaryDirectory() as folder, Collection.create(Path(folder) / "c", device="cpu") as collection:
+        collection.add([Document("warm", "up")])
+        documents = [Document(str(number), text) for number, text in enumerate(texts)]
+        return timed(lambda: collection.add(documents))
+
+
+def forward(texts: list[str]) -> float:
+    """Only the model, on what is tokenised already, a commit's texts at a time."""
+    import torch
+
+    from semsearch.embedders.batching import Batches, Rows
+    from semsearch.embedders.library_model import load_model
+    from semsearch.embedders.sentence_transformer import SentenceTransformerEmbedder
+
+    embedder = SentenceTransformerEmbedder(DEFAULT_MODEL, device="cpu")
+    model = load_model(DEFAULT_MODEL, embedder.folder, "cpu", dtype=embedder.precision)
+    ids = embedder.tokens.read(texts)
+
+    def embed(first: int, rows: Rows) -> Vectors:
+        arrays = embedder.tokens.padded([ids[first + row] for row in rows])
+        with torch.inference_mode():
+            vectors = model({name: torch.from_numpy(array) for name, array in arrays.items()})["sentence_embedding"]
+            return torch.nn.functional.normalize(vectors.float(), dim=1).numpy()
+
+    def embed_all() -> None:
+        for first in range(0, len(ids), COMMIT):
+            lengths = list(map(len, ids[first : first + COMMIT]))
+            Batches(TOKENS_A_BATCH).embed(lengths, [partial(embed, first)], embedder.dim)
+
+    embed(0, np.arange(1))
+    return timed(embed_all)
+
+
+def txtai(texts: list[str]) -> float:
+    from txtai import Embeddings
+
+    with tempfile.TemporaryDirectory() as folder:
+        embeddings = Embeddings({"path": str(find_model(DEFAULT_MODEL)), "content": True, "gpu": False})
+        embeddings.batchtransform(texts[:1])
+
+        def ingest() -> None:
+            embeddings.index((str(number), text, None) for number, text in enumerate(texts))
+            embeddings.save(f"{folder}/index")
+
+        return timed(ingest)
+
+
+def chroma(texts: list[str]) -> float:
+    import chromadb
+    from chromadb.utils.embedding_functions import SentenceTransformerEmbeddingFunction
+
+    with tempfile.TemporaryDirectory() as folder:
+        embed = SentenceTransformerEmbeddingFunction(model_name=str(find_model(DEFAULT_MODEL)), device="cpu")
+        embed(texts[:1])
+        collection = chromadb.PersistentClient(folder).create_collection("c", embedding_function=embed)
+
+        def ingest() -> None:
+            for at in range(0, len(texts), 1_000):
+                some = texts[at : at + 1_000]
+                collection.add(ids=[str(at + number) for number in range(len(some))], documents=some)
+
+        return timed(ingest)
+
+
+def timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+RUNS: dict[str, Callable[[list[str]], float]] = {
+    FLOOR: encode,
+    "semsearch": semsearch,
+    "forward": forward,
+    "txtai": txtai,
+    "Chroma": chroma,
+}
+LIBRARIES = {"txtai": "txtai", "Chroma": "chromadb"}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""How long a text query takes, from its words to hits with their texts, over 100,000 chunks; beside txtai.
+
+Both have the same passages with the same vectors, made before, and embed the query with the same model: semsearch by
+what it exported, txtai by its own means. They take turns at each query. Then the command line is started anew for each
+search, and what it has imported is looked at.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from data import passage_vectors, passages, text_queries
+from report import write
+
+from semsearch import Collection
+from semsearch.config import DEFAULT_MODEL
+from semsearch.embedders.model_folder import find_model
+from semsearch.embedders.pinned import load_embedder
+from semsearch.types import Document, Vectors
+
+K = 10
+IMPORTED = (
+    "import sys\nfrom semsearch.cli.main import main\nmain(sys.argv[1:])\n"
+    "print([name for name in ('torch', 'sentence_transformers', 'transformers') if name in sys.modules])"
+)
+
+
+class MadeBefore:
+    """The default model, whose documents were embedded before."""
+
+    def __init__(self, texts: Sequence[str], vectors: Vectors) -> None:
+        self._model = load_embedder(DEFAULT_MODEL, "cpu")
+        self._rows = dict(zip(texts, vectors, strict=True))
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the model has
+        return getattr(self._model, name)
+
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        others = [text for text in texts if text not in self._rows]  # pieces of the few that are too long
+        rows = self._rows | dict(zip(others, self._model.embed_documents(others), strict=True))
+        return np.stack([rows[text] for text in texts])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--chunks", type=int, default=100_000)
+    parser.add_argument("--queries", type=int, default=300)
+    parser.add_argument("--starts", type=int, default=7)
+    parser.add_argument("--folder", type=Path, help="keep the collections here, and take them from here if they are")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.folder or Path(temporary)
+        build(folder / "semsearch", arguments.chunks)
+        asked = text_queries()[: arguments.queries]
+        figures: dict[str, object] = {"warm, milliseconds": warm(folder, arguments.chunks, asked)}
+        figures |= cold(folder, asked[: arguments.starts])
+        write("queries", {**vars(arguments), "folder": None}, figures)
+
+
+def build(path: Path, chunks: int) -> None:
+    if path.exists():
+        return
+    Collection.create(path, device="cpu").close()  # exports the model, as whoever creates a collection does
+    texts = passages(chunks)
+    Collection.drop(path)
+    with Collection.create(path, model=MadeBefore(texts, passage_vectors(chunks))) as collection:
+        collection.add(Document(str(number), text) for number, text in enumerate(texts))
+
+
+def warm(folder: Path, chunks: int, asked: Sequence[str]) -> list[dict[str, object]]:
+    collection = Collection.open(folder / "semsearch", model=DEFAULT_MODEL)
+    engines: dict[str, Callable[[str], object]] = {"semsearch": lambda query: collection.search(query, k=K)}
+    if find_spec("txtai"):
+        embeddings = txtai(folder / "txtai", chunks)
+        engines["txtai"] = lambda query: embeddings.search(query, K)
+    seconds: dict[str, list[float]] = {name: [] for name in engines}
+    stages: list[dict[str, float]] = []
+    for query in [*asked[:20], *asked]:
+        for name, search in engines.items():
+            start = time.perf_counter()
+            search(query)
+            seconds[name].append(time.perf_counter() - start)
+        stages.append(collection.search(query, k=K).profile.milliseconds)
+    rows = [row(name, some[20:], seconds.get("txtai", ())[20:]) for name, some in seconds.items()]
+    rows[0] |= {name: round(statistics.median(each[name] for each in stages), 2) for name in stages[-1]}
+    return rows
+
+
+def row(name: str, seconds: Sequence[float], beside: Sequence[float]) -> dict[str, object]:
+    figures: dict[str, object] = {"": name, "median": round(1_000 * statistics.median(seconds), 2)}
+    figures["p95"] = round(1_000 * sorted(seconds)[int(0.95 * len(seconds))], 2)
+    if beside:
+        figures["times txtai"] = round(statistics.median(a / b for a, b in zip(seconds, beside, strict=True)), 3)
+    return figures
+
+
+def txtai(path: Path, chunks: int) -> Any:  # noqa: ANN401 - it has no types
+    """An index whose documents were embedded before, and whose queries txtai embeds itself."""
+    from txtai import Embeddings
+    from txtai.vectors import VectorsFactory
+
+    model = VectorsFactory.create({"path": str(find_model(DEFAULT_MODEL)), "gpu": False}, None)
+    texts = passages(chunks)
+    made = MadeBefore(texts, passage_vectors(chunks))
+
+    def transform(data: list[str]) -> Vectors:
+        return model.encode(data) if len(data) == 1 else made.embed_documents(data)
+
+    embeddings = Embeddings({"method": "external", "transform": transform, "content": True})
+    if path.exists():
+        embeddings.load(str(path), config={"transform": transform})
+    else:
+        embeddings.index((str(number), text, None) for number, text in enumerate(texts))
+        embeddings.save(str(path))
+    return embeddings
+
+
+def cold(folder: Path, asked: Sequence[str]) -> dict[str, object]:
+    environment = {**os.environ, "SEMSEARCH_INDEXES": str(folder)}
+    seconds = []
+    for query in asked:
+        start = time.perf_counter()
+        command = [sys.executable, "-m", "semsearch", "--device", "cpu", "search", "semsearch", query, "--json"]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+        seconds.append(time.perf_counter() - start)
+        if len(json.loads(done.stdout)["hits"]) != K:
+            raise SystemExit(f"{query!r} has not {K} hits")
+    command = [sys.executable, "-c", IMPORTED, "--device", "cpu", "search", "semsearch", asked[0]]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    return {
+        "semsearch search, started anew, median": f"{statistics.median(seconds):.2f} s",
+        "of torch and its like it has imported": done.stdout.splitlines()[-1],
+    }
+
+
+if __name__ == "__main__":
+    main()
