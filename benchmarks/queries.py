@@ -1,8 +1,9 @@
 """How long a text query takes, from its words to hits with their texts, over 100,000 chunks; beside txtai.
 
 Both have the same passages with the same vectors, made before, and embed the query with the same model: semsearch by
-what it exported, txtai by its own means. They take turns at each query. Then the command line is started anew for each
-search, and what it has imported is looked at.
+what it exported, txtai by its own means. They take turns, each in a process of its own, since threads that one library
+leaves spinning would slow the other down. Then the command line is started anew for each search, and what it has
+imported is looked at.
 """
 
 import argparse
@@ -55,6 +56,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--chunks", type=int, default=100_000)
     parser.add_argument("--queries", type=int, default=300)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--run", choices=list(ENGINES), help="one of them, here; prints its figures as JSON")
     parser.add_argument("--starts", type=int, default=7)
     parser.add_argument("--folder", type=Path, help="keep the collections here, and take them from here if they are")
     arguments = parser.parse_args()
@@ -62,7 +65,10 @@ def main() -> None:
         folder = arguments.folder or Path(temporary)
         build(folder / "semsearch", arguments.chunks)
         asked = text_queries()[: arguments.queries]
-        figures: dict[str, object] = {"warm, milliseconds": warm(folder, arguments.chunks, asked)}
+        if arguments.run:
+            print(json.dumps(ENGINES[arguments.run](folder, arguments.chunks, asked)))
+            return
+        figures: dict[str, object] = {"warm, milliseconds": warm(arguments, folder)}
         figures |= cold(folder, asked[: arguments.starts])
         write("queries", {**vars(arguments), "folder": None}, figures)
 
@@ -77,31 +83,48 @@ def build(path: Path, chunks: int) -> None:
         collection.add(Document(str(number), text) for number, text in enumerate(texts))
 
 
-def warm(folder: Path, chunks: int, asked: Sequence[str]) -> list[dict[str, object]]:
-    collection = Collection.open(folder / "semsearch", model=DEFAULT_MODEL)
-    engines: dict[str, Callable[[str], object]] = {"semsearch": lambda query: collection.search(query, k=K)}
-    if find_spec("txtai"):
-        embeddings = txtai(folder / "txtai", chunks)
-        engines["txtai"] = lambda query: embeddings.search(query, K)
-    seconds: dict[str, list[float]] = {name: [] for name in engines}
-    stages: list[dict[str, float]] = []
-    for query in [*asked[:20], *asked]:
-        for name, search in engines.items():
-            start = time.perf_counter()
-            search(query)
-            seconds[name].append(time.perf_counter() - start)
-        stages.append(collection.search(query, k=K).profile.milliseconds)
-    rows = [row(name, some[20:], seconds.get("txtai", ())[20:]) for name, some in seconds.items()]
-    rows[0] |= {name: round(statistics.median(each[name] for each in stages), 2) for name in stages[-1]}
+def warm(arguments: argparse.Namespace, folder: Path) -> list[dict[str, object]]:
+    """A row for each engine, and its ratio to txtai: the median of those within a round."""
+    names = [name for name in ENGINES if name == "semsearch" or find_spec(name)]
+    rounds: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+    for _ in range(arguments.rounds):
+        for name in names:
+            options = ["--chunks", str(arguments.chunks), "--queries", str(arguments.queries), "--run", name]
+            command = [sys.executable, __file__, *options, "--folder", str(folder)]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            rounds[name].append(json.loads(done.stdout.splitlines()[-1]))
+    rows: list[dict[str, object]] = []
+    for name, some in rounds.items():
+        row: dict[str, object] = {"": name}
+        row |= {key: round(statistics.median(each[key] for each in some), 2) for key in some[0]}
+        if "txtai" in rounds:
+            ratios = [own["median"] / other["median"] for own, other in zip(some, rounds["txtai"], strict=True)]
+            row["times txtai"] = round(statistics.median(ratios), 3)
+        rows.append(row)
     return rows
 
 
-def row(name: str, seconds: Sequence[float], beside: Sequence[float]) -> dict[str, object]:
-    figures: dict[str, object] = {"": name, "median": round(1_000 * statistics.median(seconds), 2)}
-    figures["p95"] = round(1_000 * sorted(seconds)[int(0.95 * len(seconds))], 2)
-    if beside:
-        figures["times txtai"] = round(statistics.median(a / b for a, b in zip(seconds, beside, strict=True)), 3)
-    return figures
+def timed(search: Callable[[str], object], asked: Sequence[str]) -> dict[str, float]:
+    """Milliseconds of a query, the first 20 of which warm up."""
+    seconds = []
+    for query in [*asked[:20], *asked]:
+        start = time.perf_counter()
+        search(query)
+        seconds.append(time.perf_counter() - start)
+    counted = sorted(seconds[20:])
+    return {"median": 1_000 * statistics.median(counted), "p95": 1_000 * counted[int(0.95 * len(counted))]}
+
+
+def run_semsearch(folder: Path, chunks: int, asked: Sequence[str]) -> dict[str, float]:
+    stages = []
+    with Collection.open(folder / "semsearch", device="cpu") as collection:
+        figures = timed(lambda query: stages.append(collection.search(query, k=K).profile.milliseconds), asked)
+    return figures | {name: statistics.median(each[name] for each in stages[20:]) for name in stages[-1]}
+
+
+def run_txtai(folder: Path, chunks: int, asked: Sequence[str]) -> dict[str, float]:
+    embeddings = txtai(folder / "txtai", chunks)
+    return timed(lambda query: embeddings.search(query, K), asked)
 
 
 def txtai(path: Path, chunks: int) -> Any:  # noqa: ANN401 - it has no types
@@ -141,6 +164,12 @@ def cold(folder: Path, asked: Sequence[str]) -> dict[str, object]:
         "semsearch search, started anew, median": f"{statistics.median(seconds):.2f} s",
         "of torch and its like it has imported": done.stdout.splitlines()[-1],
     }
+
+
+ENGINES: dict[str, Callable[[Path, int, Sequence[str]], dict[str, float]]] = {
+    "semsearch": run_semsearch,
+    "txtai": run_txtai,
+}
 
 
 if __name__ == "__main__":
