@@ -4,13 +4,14 @@ The graph goes from arrays of tokens to normalised vectors. It is traced from te
 it gives the library's own vectors for other texts, alone and in batches. Where exports are kept is in `exports`.
 """
 
+import contextlib
 import hashlib
 import io
 import logging
 import tempfile
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LEAST_COSINE = 0.9999  # of an exported vector and the library's
-LEAST_COSINE_INT8 = 0.9  # all-MiniLM-L6-v2 has .969 on the odd texts below, and .990 on abstracts
+# Of an exported vector and the library's; in int8, all-MiniLM-L6-v2 has .969 on the texts below, and .990 on abstracts
+_LEAST_COSINES = {"float32": 0.9999, INT8: 0.9}
 _OPSET = 17
 _exporting = threading.Lock()  # torch's exporter keeps its state in the process
 _MOST_BYTES = 2_000_000_000  # a file of ONNX has to be smaller than 2 GiB
@@ -112,11 +113,8 @@ def _graph(embedder: SentenceTransformerEmbedder) -> tuple[bytes, Vectors]:
     _check_exportable(embedder)
     model = load_model(embedder.name, embedder.folder, "cpu", dtype="float32", attention="eager")
     tokens, prompt = embedder.tokens, embedder.prompts[1]
-    try:
+    with _failing_as_model_error(embedder.name):
         graph = _traced(model, tokens.padded(tokens.read(_CHECKED[3:6])), tokens.shape.names)
-    except Exception as error:  # torch's exporter fails in as many ways as there are models
-        reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-        raise ModelError(f"the model {embedder.name!r} cannot be exported ({reason})") from error
     expected = model.encode(list(_CHECKED), prompt=prompt, normalize_embeddings=True, show_progress_bar=False)
     return graph, expected
 
@@ -127,12 +125,12 @@ def _checked(facts: Facts, graph: bytes, tokenizer: str, *, expected: Vectors, f
     Raises:
         ModelError: one is too far off.
     """
-    path = folder / "model.ort"
-    save_optimised(graph, path)
-    export = Export(facts, path, tokenizer)
-    candidate, least = OnnxEmbedder(export), LEAST_COSINE_INT8 if facts.precision == INT8 else LEAST_COSINE
-    alone = [candidate.embed_queries([text]) for text in _CHECKED]
-    found = np.stack([candidate.embed_queries(_CHECKED), np.concatenate(alone)])  # (2, n, dim)
+    export, least = Export(facts, folder / "model.ort", tokenizer), _LEAST_COSINES[facts.precision]
+    with _failing_as_model_error(facts.name):
+        save_optimised(graph, export.model)
+        candidate = OnnxEmbedder(export)
+        alone = [candidate.embed_queries([text]) for text in _CHECKED]
+        found = np.stack([candidate.embed_queries(_CHECKED), np.concatenate(alone)])  # (2, n, dim)
     cosine = float(np.nan_to_num((found * expected).sum(axis=2), nan=-1.0).min())
     if cosine < least:
         raise ModelError(
@@ -140,6 +138,18 @@ def _checked(facts: Facts, graph: bytes, tokenizer: str, *, expected: Vectors, f
             f"{cosine:.4f} with the library's own, and {least} is the least"
         )
     return export
+
+
+@contextlib.contextmanager
+def _failing_as_model_error(name: str) -> Iterator[None]:
+    """The exporter and ONNX Runtime fail in as many ways as there are models, none of which may stop an `add`."""
+    try:
+        yield
+    except OSError:  # a full disk says nothing of the model
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+        raise ModelError(f"the model {name!r} cannot be exported ({reason})") from error
 
 
 def _check_exportable(embedder: SentenceTransformerEmbedder) -> None:

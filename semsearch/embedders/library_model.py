@@ -4,19 +4,22 @@ Embedding with it is in `sentence_transformer`.
 """
 
 import contextlib
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from semsearch.embedders.devices import cores
+from semsearch.embedders.devices import choose_dtype, cores
 from semsearch.embedders.tokens import NAMES, Shape, TextTokens
 from semsearch.errors import ModelError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling
+
+logger = logging.getLogger(__name__)
 
 Features: TypeAlias = dict[str, Any]  # what the library's modules hand on: arrays of tokens, vectors, and facts
 
@@ -59,7 +62,34 @@ def load_model(
     model.eval()
     if dtype != "float32":
         model[0].register_forward_hook(_in_float32)
+        for module in list(model)[1:]:
+            module.float()  # the library has them follow the transformer
     return model
+
+
+def load_narrow(name: str, folder: Path, device: str, *, precision: str) -> "tuple[SentenceTransformer, str]":
+    """Load the model in a precision, and tell in which it is; `auto` is float32 where the model needs it.
+
+    Raises:
+        ModelError: it cannot be loaded, or does not compute in the precision that was said.
+    """
+    dtype = str(choose_dtype(precision, device)).removeprefix("torch.")
+    model = load_model(name, folder, device, dtype=dtype)
+    if dtype == "float32" or _computes(model):
+        return model, dtype
+    if precision != "auto":
+        raise ModelError(f"the model {name!r} does not compute in {dtype} on {device}: take float32, or auto")
+    logger.info("%s does not compute in %s on %s, and so it does in float32", name, dtype, device)
+    return load_model(name, folder, device, dtype="float32"), "float32"
+
+
+def _computes(model: "SentenceTransformer") -> bool:
+    """Whether numbers come out; layers that were written for float32 fail in others, or exceed their range."""
+    try:
+        vectors = model.encode(["a", "Two cats sat on a mat."], convert_to_tensor=True, show_progress_bar=False)
+    except RuntimeError:
+        return False
+    return bool(vectors.isfinite().all())
 
 
 def _in_float32(_module: object, _inputs: object, features: Features) -> Features:

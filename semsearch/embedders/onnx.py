@@ -37,6 +37,7 @@ class OnnxEmbedder:
         self._facts = export.facts
         self._tokens = TextTokens(export.tokenizer, export.facts.shape)
         self._session = _session(export.model)
+        self._names = {each.name for each in self._session.get_inputs()}  # of the arrays that it looks at
         self._batches = Batches(_TOKENS_A_BATCH)
 
     @property
@@ -77,7 +78,8 @@ class OnnxEmbedder:
         return self._batches.embed(list(map(len, ids)), [partial(self._run, ids)], self.dim)
 
     def _run(self, ids: Sequence[TokenIds], rows: Rows) -> Vectors:
-        (vectors,) = self._session.run(None, self._tokens.padded([ids[row] for row in rows]))
+        arrays = self._tokens.padded([ids[row] for row in rows])
+        (vectors,) = self._session.run(None, {name: arrays[name] for name in self._names})
         return np.asarray(vectors, np.float32)  # (rows, dim)
 
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import numpy as np
 
 from semsearch.embedders.batching import Batches, Rows
-from semsearch.embedders.devices import FLOATS, choose_device, choose_dtype, every_device
+from semsearch.embedders.devices import FLOATS, choose_device, every_device
 from semsearch.embedders.library_model import (
     Features,
     dim_of,
     facts_beside,
     first_prompt,
-    load_model,
+    load_narrow,
     max_tokens_of,
     pooling_of,
     text_tokens,
@@ -70,7 +70,8 @@ class SentenceTransformerEmbedder:
     Raises:
         InvalidRequestError: there is no such precision.
         MissingDependencyError: the package with the default model is not installed.
-        ModelError: the model cannot be found, verified or loaded, or the device is not there.
+        ModelError: the model cannot be found, verified or loaded, the device is not there, or the model does not
+            compute in this precision.
     """
 
     def __init__(self, name: str, *, device: str = "auto", precision: str = "auto") -> None:
@@ -80,9 +81,8 @@ class SentenceTransformerEmbedder:
         self.folder = find_model(name)
         self._name = name
         self._device = choose_device(device)
-        dtype = choose_dtype(precision, self._device)
-        self._precision = str(dtype).removeprefix("torch.")
-        self._model = load_model(name, self.folder, every_device(self._device)[0], dtype=self._precision)
+        devices = every_device(self._device)
+        self._model, self._precision = load_narrow(name, self.folder, devices[0], precision=precision)
         self._max_tokens = max_tokens_of(name, self._model)
         self._dim = dim_of(name, self._model)
         # How much to cut and to pad is state of the one tokenizer; the forward pass has none, and takes the time.
@@ -91,7 +91,7 @@ class SentenceTransformerEmbedder:
         self._document = self._role("document", _DOCUMENT_PROMPTS)
         self._query = self._role("query", ("query",))
         self._fingerprint = fingerprint(self.folder, self._behaviour())
-        self._copies = _copies(self._model, every_device(self._device))
+        self._copies = _copies(self._model, devices)
         self._batches = Batches(_budget(self._device))
 
     @property
