@@ -36,6 +36,7 @@ check: install  ## format, lint, types
 
 bench: install  ## every benchmark whose data is here; results as JSON in benchmarks/results
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/embedding.py
 	$(BIN)/python benchmarks/retrieval_quality.py
 	$(BIN)/python benchmarks/metadata.py
 	$(BIN)/python benchmarks/knob.py

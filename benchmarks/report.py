@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).resolve().parent / "results"
-_PACKAGES = ("numpy", "torch", "sentence-transformers", "faiss-cpu", "faiss-gpu", "sqlalchemy")
+_PACKAGES = ("numpy", "torch", "sentence-transformers", "onnxruntime", "faiss-cpu", "faiss-gpu", "sqlalchemy")
 
 
 def write(name: str, parameters: Mapping[str, Any], figures: Mapping[str, Any]) -> None:

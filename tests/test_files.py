@@ -215,3 +215,33 @@ def test_a_scratch_folder_that_cannot_be_removed_is_told(monkeypatch: pytest.Mon
         patch.setattr(files.shutil, "rmtree", too_deep)
         assert not files.remove_scratch(folder)
     assert files.remove_scratch(folder)
+
+
+# --- folders
+
+
+def test_a_published_folder_has_its_files_and_nothing_else_is_left(tmp_path: Path) -> None:
+    files.publish_folder(tmp_path / "models", "m", {"a": b"one", "b": b"two"})
+    assert {path.name: path.read_bytes() for path in (tmp_path / "models" / "m").iterdir()} == {
+        "a": b"one",
+        "b": b"two",
+    }
+    assert list((tmp_path / "models" / "tmp").iterdir()) == []
+
+
+def test_a_published_folder_is_never_overwritten(tmp_path: Path) -> None:
+    files.publish_folder(tmp_path, "m", {"a": b"one"})
+    with pytest.raises(FileExistsError, match="m exists already"):
+        files.publish_folder(tmp_path, "m", {"a": b"two"})
+    assert (tmp_path / "m" / "a").read_bytes() == b"one"
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_folder_that_could_not_be_written_is_not_there(tmp_path: Path) -> None:
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    with files.armed("publish.written", full), pytest.raises(OSError, match="no space"):
+        files.publish_folder(tmp_path, "m", {"a": b"one", "b": b"two"})
+    assert not (tmp_path / "m").exists()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

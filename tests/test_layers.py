@@ -25,6 +25,7 @@ HOMES = {
     "transformers": {"embedders"},
     "torch": {"embedders", "index", "images"},
     "onnxruntime": {"embedders"},
+    "onnx": {"embedders"},
     "diffusers": {"images"},
     "sqlalchemy": {"store"},
     "sqlite3": {"store"},
