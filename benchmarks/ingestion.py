@@ -139,7 +139,7 @@ def chroma(texts: list[str]) -> float:
     with tempfile.TemporaryDirectory() as folder:
         embed = SentenceTransformerEmbeddingFunction(model_name=str(find_model(DEFAULT_MODEL)), device="cpu")
         embed(texts[:1])
-        collection = chromadb.PersistentClient(folder).create_collection("c", embedding_function=embed)
+        collection = chromadb.PersistentClient(folder).create_collection("passages", embedding_function=embed)
 
         def ingest() -> None:
             for at in range(0, len(texts), 1_000):

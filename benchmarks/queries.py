@@ -56,6 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--chunks", type=int, default=100_000)
     parser.add_argument("--queries", type=int, default=300)
+    parser.add_argument("--words", type=int, default=8, help="of each query, at most")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--run", choices=list(ENGINES), help="one of them, here; prints its figures as JSON")
     parser.add_argument("--starts", type=int, default=7)
@@ -64,7 +65,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
         build(folder / "semsearch", arguments.chunks)
-        asked = text_queries()[: arguments.queries]
+        asked = [" ".join(query.split()[: arguments.words]) for query in text_queries()[: arguments.queries]]
         if arguments.run:
             print(json.dumps(ENGINES[arguments.run](folder, arguments.chunks, asked)))
             return
@@ -89,8 +90,8 @@ def warm(arguments: argparse.Namespace, folder: Path) -> list[dict[str, object]]
     rounds: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for _ in range(arguments.rounds):
         for name in names:
-            options = ["--chunks", str(arguments.chunks), "--queries", str(arguments.queries), "--run", name]
-            command = [sys.executable, __file__, *options, "--folder", str(folder)]
+            options = [f"--{each}={getattr(arguments, each)}" for each in ("chunks", "queries", "words")]
+            command = [sys.executable, __file__, *options, "--run", name, "--folder", str(folder)]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             rounds[name].append(json.loads(done.stdout.splitlines()[-1]))
     rows: list[dict[str, object]] = []

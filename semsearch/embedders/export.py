@@ -21,6 +21,7 @@ import numpy as np
 
 from semsearch.embedders.devices import INT8
 from semsearch.embedders.exports import Export, Facts, publish_export, publish_refusal, was_refused
+from semsearch.embedders.fusing import fused
 from semsearch.embedders.library_model import load_model
 from semsearch.embedders.onnx import OnnxEmbedder, open_export, save_optimised
 from semsearch.embedders.sentence_transformer import SentenceTransformerEmbedder
@@ -66,7 +67,7 @@ def export_for_queries(embedder: SentenceTransformerEmbedder) -> None:
             return
         logger.info("exporting %s, once, so that queries on the CPU need no torch", embedder.name)
         try:
-            graph, expected = _graph(embedder)
+            graph, expected = _graph(embedder, fuse=True)
             export = _checked(_facts(embedder), graph, embedder.tokens.json, expected=expected, folder=Path(folder))
         except ModelError as error:
             logger.warning("queries are embedded by torch: %s", error)
@@ -91,7 +92,7 @@ def quantised(embedder: SentenceTransformerEmbedder) -> OnnxEmbedder:
         present = open_export(fingerprint)
         if present is not None:
             return present
-        graph, expected = _graph(embedder)
+        graph, expected = _graph(embedder, fuse=False)
         facts = replace(_facts(embedder), fingerprint=fingerprint, precision=INT8)
         small, tokenizer = _in_int8(graph, Path(folder)), embedder.tokens.json
         export = _checked(facts, small, tokenizer, expected=expected, folder=Path(folder))
@@ -104,7 +105,7 @@ def _facts(embedder: SentenceTransformerEmbedder) -> Facts:
     return Facts(embedder.name, embedder.fingerprint, "float32", embedder.dim, embedder.prompts, shape)
 
 
-def _graph(embedder: SentenceTransformerEmbedder) -> tuple[bytes, Vectors]:
+def _graph(embedder: SentenceTransformerEmbedder, *, fuse: bool) -> tuple[bytes, Vectors]:
     """The model in float32, and the library's own vectors of the texts that it is checked with.
 
     Raises:
@@ -116,7 +117,7 @@ def _graph(embedder: SentenceTransformerEmbedder) -> tuple[bytes, Vectors]:
     with _failing_as_model_error(embedder.name):
         graph = _traced(model, tokens.padded(tokens.read(_CHECKED[3:6])), tokens.shape.names)
     expected = model.encode(list(_CHECKED), prompt=prompt, normalize_embeddings=True, show_progress_bar=False)
-    return graph, expected
+    return fused(graph, model[0].config) if fuse else graph, expected
 
 
 def _checked(facts: Facts, graph: bytes, tokenizer: str, *, expected: Vectors, folder: Path) -> Export:
