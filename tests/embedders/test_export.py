@@ -230,8 +230,8 @@ def test_a_graph_that_gives_other_vectors_is_not_kept(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    graph, expected = export._graph(tiny)
-    monkeypatch.setattr(export, "_graph", lambda _: (graph, np.roll(expected, 1, axis=0)))
+    graph, expected = export._graph(tiny, fuse=True)
+    monkeypatch.setattr(export, "_graph", lambda *_, **__: (graph, np.roll(expected, 1, axis=0)))
     export_for_queries(tiny)
     assert open_export(tiny.fingerprint) is None
     assert "0.9999 is the least" in caplog.text
@@ -348,3 +348,16 @@ def test_copies_with_another_pooling_are_other_exports(own_cache: Path, tmp_path
         assert found.dim == model.dim
         np.testing.assert_allclose(found.embed_queries(MIXED), model.embed_queries(MIXED), atol=1e-5)
     assert len(list(own_cache.glob("*/model.ort"))) == 2
+
+
+def test_attention_of_a_model_like_bert_is_one_operator_and_that_of_others_stays(
+    tiny: SentenceTransformerEmbedder,
+) -> None:
+    import onnx
+
+    plain, _ = export._graph(tiny, fuse=False)
+    joined, _ = export._graph(tiny, fuse=True)
+    kinds = [{node.op_type for node in onnx.load_from_string(graph).graph.node} for graph in (plain, joined)]
+    assert "Attention" in kinds[1] - kinds[0]
+    assert export.fused(plain, type("Config", (), {"model_type": "t5"})()) == plain
+    assert export.fused(b"no graph", type("Config", (), {"model_type": "bert"})()) == b"no graph"
