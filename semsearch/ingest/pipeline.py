@@ -6,6 +6,7 @@ that all else is done while the model computes.
 
 import contextlib
 import logging
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,6 +28,7 @@ from semsearch.ingest.maintenance import seal
 from semsearch.ingest.preparing import Preparation
 from semsearch.ingest.tally import Tally
 from semsearch.reports import AddReport, Progress, ProgressCallback
+from semsearch.store.batches import batched
 from semsearch.store.documents import DocumentStore
 from semsearch.types import Document, StoredVectors, Vectors
 
@@ -35,6 +37,7 @@ logger = logging.getLogger(__name__)
 _BATCH_ITEMS = 1_024
 _BATCH_CHARACTERS = 200_000  # some 50,000 tokens
 _AHEAD = 2  # batches that are prepared and not embedded
+_EMBEDDED_AT_ONCE = 128  # texts between which an interruption is heeded: up to three seconds on two cores
 
 
 def add_documents(
@@ -92,6 +95,7 @@ class _Run:
         self._preparation = Preparation(store, embedder, self.tally)
         self._committing = Committing(store, self.tally, self._preparation.seen, remove_vanished=remove_vanished)
         self._documents = 0
+        self._stopped = threading.Event()  # by an error, or because all is done
         self._sealing = True  # until it fails: what kept one batch from it keeps the next one from it, too
         with store.read() as reader:
             self._unsealed = reader.tail_rows()  # at most; what is replaced meanwhile counts twice
@@ -99,25 +103,31 @@ class _Run:
     def through(self, batches: Iterable[Sequence[Item]]) -> Iterator[Progress]:
         """Take batches through all parts; yields after each commit."""
         waiting: deque[tuple[Batch, Future[Embedded]]] = deque()
-        with _one_thread() as embed_beside:
+        executor = ThreadPoolExecutor(1, thread_name_prefix="semsearch-embed")
+        try:
             for items in batches:
                 batch = self._preparation.batch(items)
-                waiting.append((batch, embed_beside(self._embed, batch)))
+                waiting.append((batch, executor.submit(self._embed, batch)))
                 while waiting and (len(waiting) > _AHEAD or waiting[0][1].done()):
                     yield self._commit(*waiting.popleft())
             while waiting:
                 yield self._commit(*waiting.popleft())
+        finally:
+            self._stopped.set()
+            executor.shutdown(cancel_futures=True)
 
     def _embed(self, batch: Batch) -> Embedded:
         """The vectors of the texts that have to be embedded, or why they cannot be used."""
         if self._embedder is None or not batch.texts:
             return {}
-        texts = list(batch.texts.values())
-        rows = self._embedder().embed_documents(texts)  # (n, dim)
-        dim = self._store.spec.dim
-        with contextlib.suppress(InvalidVectorError):
-            return dict(zip(batch.texts, as_stored(as_vectors(rows, dim)), strict=True))
-        return {key: _stored_or_error(row, dim) for key, row in zip(batch.texts, rows, strict=True)}
+        embedder, dim = self._embedder(), self._store.spec.dim
+        embedded: dict[bytes, StoredVectors | InvalidVectorError] = {}
+        for keys in batched(sorted(batch.texts, key=lambda key: len(batch.texts[key])), _EMBEDDED_AT_ONCE):
+            if self._stopped.is_set():  # nobody waits for it
+                break
+            rows = embedder.embed_documents([batch.texts[key] for key in keys])  # (n, dim)
+            embedded.update(zip(keys, _stored_or_errors(rows, dim), strict=True))
+        return embedded
 
     def _commit(self, batch: Batch, embedded: "Future[Embedded]") -> Progress:
         chunks = self._committing.commit(batch, embedded.result())
@@ -130,21 +140,17 @@ class _Run:
         return Progress(self._documents, self.tally.chunks, self.tally.tokens)
 
 
+def _stored_or_errors(rows: Vectors, dim: int) -> Iterable[StoredVectors | InvalidVectorError]:
+    with contextlib.suppress(InvalidVectorError):
+        return as_stored(as_vectors(rows, dim))
+    return [_stored_or_error(row, dim) for row in rows]
+
+
 def _stored_or_error(row: Vectors, dim: int) -> StoredVectors | InvalidVectorError:
     try:
         return as_stored(as_vectors(row, dim)).reshape(dim)
     except InvalidVectorError as error:
         return error
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[Callable[[Callable[[Batch], Embedded], Batch], Future[Embedded]]]:
-    """Gives what runs a function in a thread beside; what has not begun when the block is left never does."""
-    executor = ThreadPoolExecutor(1, thread_name_prefix="semsearch-embed")
-    try:
-        yield executor.submit
-    finally:
-        executor.shutdown(cancel_futures=True)
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:

@@ -1,6 +1,7 @@
 """One call of add_documents: what is refused stops nothing else, and its report is never lost."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -166,3 +167,22 @@ def test_maintenance_that_fails_is_a_warning_and_a_reason(error: Exception, capl
         assert try_maintenance(fail) == "x"
     assert "documents are stored: x" in caplog.text
     assert try_maintenance(lambda: None) is None
+
+
+class Slow(FakeEmbedder):
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        time.sleep(0.05)
+        return super().embed_documents(texts)
+
+
+def test_an_interruption_does_not_wait_for_what_is_still_to_be_embedded(texts: DocumentStore) -> None:
+    model = Slow()
+
+    def documents() -> Iterator[Document]:
+        yield from (Document(str(number), f"text {number}") for number in range(3_000))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        add_documents(texts, lambda: model, documents())
+    assert model.document_texts < 1_024
+    assert len(stored(texts)) == 0
