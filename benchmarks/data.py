@@ -67,7 +67,7 @@ def text_query_vectors() -> Vectors:
     """Vectors of `text_queries()` as the engine embeds queries: by the default model, in float32: (3589, 384)."""
     texts = text_queries()
     path = CACHE / f"queries-{_fingerprint()}" / f"{_digest(texts)}.npy"
-    return _cached(path, lambda: load_embedder(DEFAULT_MODEL).embed_queries(texts))
+    return _cached(path, lambda: load_embedder(DEFAULT_MODEL, precision="float32").embed_queries(texts))
 
 
 def passages(count: int) -> list[str]:

@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from semsearch import __version__
 from semsearch.embedders.devices import INT8
 from semsearch.embedders.exports import Export, Facts, publish_export, publish_refusal, was_refused
 from semsearch.embedders.fusing import fused
 from semsearch.embedders.library_model import load_model
 from semsearch.embedders.onnx import OnnxEmbedder, open_export, save_optimised
 from semsearch.embedders.sentence_transformer import SentenceTransformerEmbedder
-from semsearch.embedders.tokens import Features
+from semsearch.embedders.tokens import Arrays
 from semsearch.errors import ModelError
 from semsearch.types import Vectors
 
@@ -57,7 +58,8 @@ _CHECKED = (
 
 def exporter() -> str:
     """What exports here: another version may do what this one could not."""
-    return ", ".join(f"{name} {version(name)}" for name in ("semsearch", "torch", "transformers", "onnxruntime"))
+    others = [f"{name} {version(name)}" for name in ("torch", "transformers", "onnxruntime")]
+    return ", ".join([f"semsearch {__version__}", *others])
 
 
 def export_for_queries(embedder: SentenceTransformerEmbedder) -> None:
@@ -163,7 +165,7 @@ def _check_exportable(embedder: SentenceTransformerEmbedder) -> None:
         )
 
 
-def _traced(model: "SentenceTransformer", sample: Features, names: Sequence[str]) -> bytes:
+def _traced(model: "SentenceTransformer", sample: Arrays, names: Sequence[str]) -> bytes:
     """The graph of a model, for any number of texts of any length; `sample` are the arrays of a few."""
     import torch
 

@@ -67,6 +67,10 @@ class SentenceTransformerEmbedder:
         precision: `float32`, `bfloat16` or `float16`; `auto` takes the narrowest that is safe and native on the
             device. Their vectors agree to 4 digits.
 
+    Attributes:
+        folder: where the model is.
+        tokens: what makes arrays of texts for it.
+
     Raises:
         InvalidRequestError: there is no such precision.
         MissingDependencyError: the package with the default model is not installed.

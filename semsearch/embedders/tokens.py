@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 TokenIds: TypeAlias = npt.NDArray[np.int32]  # (n,)
-Features: TypeAlias = dict[str, npt.NDArray[np.int64]]  # (texts, tokens) each
+Arrays: TypeAlias = dict[str, npt.NDArray[np.int64]]  # (texts, tokens) each
 
 NAMES = ("input_ids", "attention_mask", "token_type_ids")  # of the arrays that can be made here
 _AT_ONCE = 1_024  # texts that the tokenizer has in memory, at a hundred times the size of their ids
@@ -55,7 +55,7 @@ class TextTokens:
         """The ids of each text, cut."""
         return _encoded(self._cut, texts)
 
-    def padded(self, rows: Sequence[TokenIds]) -> Features:
+    def padded(self, rows: Sequence[TokenIds]) -> Arrays:
         """Arrays of shape (len(rows), longest row), with the names that the model wants."""
         longest = max(map(len, rows))
         ids = np.full((len(rows), longest), self.shape.padding, np.int64)

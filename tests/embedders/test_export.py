@@ -307,7 +307,7 @@ def test_threads_that_ask_at_once_get_what_one_thread_gets(exported: OnnxEmbedde
 
 
 def test_a_model_in_int8_has_near_vectors_and_a_fingerprint_of_its_own_and_is_kept(
-    own_cache: Path, tmp_path: Path, embedder: SentenceTransformerEmbedder
+    embedder: SentenceTransformerEmbedder,
 ) -> None:
     made = quantised(embedder)
     texts = [text for text in MIXED if len(text) > 20]
@@ -317,7 +317,6 @@ def test_a_model_in_int8_has_near_vectors_and_a_fingerprint_of_its_own_and_is_ke
     assert made.fingerprint == fingerprint_in_int8(embedder.fingerprint) != embedder.fingerprint
     again = quantised(embedder)
     np.testing.assert_array_equal(again.embed_documents(texts), made.embed_documents(texts))
-    assert {path.name for path in own_cache.iterdir()} == {made.fingerprint, "tmp"}
     found = find_export(made.fingerprint)
     assert found is not None
     assert found.model.stat().st_size < 30_000_000  # a quarter of the 90 MB of float32
