@@ -1,6 +1,5 @@
 """The model of a collection: what embeds its documents and what its queries, and where that needs torch."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -198,25 +197,29 @@ def test_vectors_that_are_brought_along_have_no_precision(tmp_path: Path) -> Non
 
 # --- a process that only searches
 
-SEARCH = """
-import sys
+LIBRARY = """
 from semsearch import Collection
-with Collection.open(sys.argv[1]) as collection:
+with Collection.open(sys.argv[1], device="cpu") as collection:
     print(collection.search("a kitten on a rug", k=1).hits[0].document_id)
-    print(collection.context("a kitten on a rug", k=1).tokens, collection.info().device)
-print({"torch", "transformers", "sentence_transformers", "onnx"} & set(sys.modules))
+    collection.context("a kitten on a rug", k=1)
+    assert collection.info().device == "cpu"
 """
+COMMAND_LINE = """
+from semsearch.cli.main import main
+main(["--device", "cpu", "search", sys.argv[1], "a kitten on a rug", "-k", "1"])
+"""
+LOADED = 'print("loaded:", *({"torch", "transformers", "sentence_transformers", "onnx"} & set(sys.modules)))'
 
 
-def test_a_process_that_searches_by_text_loads_no_torch(exported: OnnxEmbedder, tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", [LIBRARY, COMMAND_LINE])
+def test_a_process_that_searches_by_text_loads_no_torch(exported: OnnxEmbedder, tmp_path: Path, code: str) -> None:
     with Collection.create(tmp_path / "c", device="cpu") as made:
         made.add(CATS)
-    environment = {**os.environ, "PYTHONWARNINGS": "error"}
-    command = [sys.executable, "-c", SEARCH.replace("argv[1])", "argv[1], device='cpu')"), str(tmp_path / "c")]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    found, told, loaded = run.stdout.splitlines()
-    assert (found, loaded) == ("cats", "set()")
-    assert told.endswith(" cpu")
+    command = [sys.executable, "-W", "error", "-c", f"import sys\n{code}\n{LOADED}", str(tmp_path / "c")]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "cats" in run.stdout
+    assert "stocks" not in run.stdout
+    assert run.stdout.endswith("loaded:\n")
 
 
 def test_hits_of_the_export_are_those_of_torch_and_scores_to_six_digits(
