@@ -36,7 +36,7 @@ def cost_by_size(patch: pytest.MonkeyPatch) -> None:
 def make_small_large(patch: pytest.MonkeyPatch) -> None:
     """As `cost_by_size`, and an index from 500 rows on, a segment from 200 on, and batches of 256."""
     cost_by_size(patch)
-    patch.setattr(pipeline, "_BATCH_BROUGHT", 256)
+    patch.setattr(pipeline, "_BATCH_ITEMS", 256)
     patch.setattr(sizing, "INDEX_FROM", 500)
     patch.setattr(sizing, "SEAL_FROM", 200)
 

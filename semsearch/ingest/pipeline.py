@@ -8,7 +8,7 @@ import contextlib
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from semsearch.embedders.protocol import Embedder
@@ -28,7 +28,6 @@ from semsearch.ingest.maintenance import seal
 from semsearch.ingest.preparing import Preparation
 from semsearch.ingest.tally import Tally
 from semsearch.reports import AddReport, Progress, ProgressCallback
-from semsearch.store.batches import batched
 from semsearch.store.documents import DocumentStore
 from semsearch.types import Document, StoredVectors, Vectors
 
@@ -37,7 +36,7 @@ logger = logging.getLogger(__name__)
 _BATCH_ITEMS = 1_024
 _BATCH_CHARACTERS = 200_000  # some 50,000 tokens
 _AHEAD = 2  # batches that are prepared and not embedded
-_EMBEDDED_AT_ONCE = 128  # texts between which an interruption is heeded: up to three seconds on two cores
+_PIECE_CHARACTERS = 120_000  # between two of these an interruption is heeded: some three seconds on two cores
 
 
 def add_documents(
@@ -122,7 +121,7 @@ class _Run:
             return {}
         embedder, dim = self._embedder(), self._store.spec.dim
         embedded: dict[bytes, StoredVectors | InvalidVectorError] = {}
-        for keys in batched(sorted(batch.texts, key=lambda key: len(batch.texts[key])), _EMBEDDED_AT_ONCE):
+        for keys in _pieces(batch.texts):
             if self._stopped.is_set():  # nobody waits for it
                 break
             rows = embedder.embed_documents([batch.texts[key] for key in keys])  # (n, dim)
@@ -138,6 +137,20 @@ class _Run:
             self._sealing = try_maintenance(lambda: seal(self._store)) is None
             self._unsealed = 0
         return Progress(self._documents, self.tally.chunks, self.tally.tokens)
+
+
+def _pieces(texts: Mapping[bytes, str]) -> Iterator[list[bytes]]:
+    """The keys of texts, the shortest first, for so many characters at a time."""
+    piece: list[bytes] = []
+    characters = 0
+    for key in sorted(texts, key=lambda key: len(texts[key])):
+        piece.append(key)
+        characters += len(texts[key])
+        if characters >= _PIECE_CHARACTERS:
+            yield piece
+            piece, characters = [], 0
+    if piece:
+        yield piece
 
 
 def _stored_or_errors(rows: Vectors, dim: int) -> Iterable[StoredVectors | InvalidVectorError]:

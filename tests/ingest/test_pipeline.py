@@ -175,11 +175,14 @@ class Slow(FakeEmbedder):
         return super().embed_documents(texts)
 
 
-def test_an_interruption_does_not_wait_for_what_is_still_to_be_embedded(texts: DocumentStore) -> None:
+def test_an_interruption_does_not_wait_for_what_is_still_to_be_embedded(
+    texts: DocumentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "_PIECE_CHARACTERS", 2_000)
     model = Slow()
 
     def documents() -> Iterator[Document]:
-        yield from (Document(str(number), f"text {number}") for number in range(3_000))
+        yield from (Document(str(number), f"text {number} " + "word " * 5) for number in range(3_000))
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
