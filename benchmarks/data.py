@@ -58,6 +58,49 @@ def queries(name: str) -> dict[str, str]:
         return {row["_id"]: row["text"] for row in map(json.loads, lines)}
 
 
+class RememberingEmbedder:
+    """The default model, which embeds each text once: vectors are kept in the cache, in float32."""
+
+    def __init__(self) -> None:
+        self._embedder = load_embedder(DEFAULT_MODEL)
+        self._folder = CACHE / f"texts-{_fingerprint()}"
+        self._vectors: dict[str, Vectors] = {}
+        self._new: list[str] = []
+        for path in sorted(self._folder.glob("*.npz")):
+            with np.load(path) as kept:
+                self._vectors |= zip(kept["digests"].tolist(), kept["vectors"], strict=True)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever else an Embedder has
+        return getattr(self._embedder, name)
+
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        return self._embedded("d", texts, self._embedder.embed_documents)
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        return self._embedded("q", texts, self._embedder.embed_queries)
+
+    def save(self) -> None:
+        """Write what is new to the cache."""
+        if self._new:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path = self._folder / f"{_digest(self._new)}.npz"
+            partial = path.with_suffix(".partial")
+            with partial.open("wb") as file:
+                np.savez(file, digests=self._new, vectors=np.stack([self._vectors[each] for each in self._new]))
+            partial.rename(path)
+            self._new = []
+
+    def _embedded(self, kind: str, texts: Sequence[str], embed: Callable[[Sequence[str]], Vectors]) -> Vectors:
+        digests = [kind + _digest([text]) for text in texts]
+        unknown = {digest: text for digest, text in zip(digests, texts, strict=True) if digest not in self._vectors}
+        if unknown:
+            self._vectors |= zip(unknown, embed(list(unknown.values())), strict=True)
+            self._new += unknown
+        if len(self._new) >= BLOCK // 4:
+            self.save()
+        return np.stack([self._vectors[digest] for digest in digests])
+
+
 def text_queries() -> list[str]:
     """3,589 English queries: 1,000 titles of arXiv papers, then the questions and claims of five BEIR sets."""
     return [text for name in _QUERY_SETS for text in queries(name).values()]

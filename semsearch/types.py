@@ -14,15 +14,18 @@ Scores: TypeAlias = npt.NDArray[np.float64]  # (n, k), cosines in [-1, 1] rounde
 Ids: TypeAlias = npt.NDArray[np.int64]  # chunk ids
 Metadata: TypeAlias = dict[str, Any]  # a JSON object
 Filter: TypeAlias = Mapping[str, Any]  # {"year": {"$gte": 2020}}, see docs/filters.md
+Range: TypeAlias = tuple[int, int]  # characters of a document's text, from the first up to the second
 
 
 TARGET_RECALL = 0.95  # what a search aims at where nothing is said
 
 
 class SearchMode(StrEnum):
-    """How a query is matched."""
+    """How a query is matched: by its meaning, by its words, or by both."""
 
     SEMANTIC = "semantic"
+    KEYWORD = "keyword"
+    HYBRID = "hybrid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +110,38 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class LegScore:
+    """What one way of searching says of a chunk; `rank` is `None` where it did not find the chunk by itself."""
+
+    rank: int | None
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a chunk is a hit.
+
+    Attributes:
+        semantic: its cosine; `None` if that was not asked for.
+        keyword: its BM25 score, above 0 and without a bound; `None` if it was not found by words.
+        fused: its score of both, in hybrid mode.
+        words: where words of the query are in the document's text; only with `explain`.
+        sentence: the sentence of the chunk that answers the query best; only with `explain`, `None` if none stands out.
+    """
+
+    semantic: LegScore | None = None
+    keyword: LegScore | None = None
+    fused: float | None = None
+    words: tuple[Range, ...] = ()
+    sentence: Range | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
-    """One ranked result: a chunk with its score (cosine, higher is better) and its document's own data."""
+    """One ranked result: a chunk with its score (higher is better) and its document's own data.
+
+    The score is the cosine in semantic mode, BM25 in keyword mode, and in hybrid mode the fused one, up to 1.
+    """
 
     rank: int
     score: float
@@ -122,6 +155,7 @@ class Hit:
     title: str | None
     metadata: Metadata
     source: str | None
+    explanation: Explanation = Explanation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +163,7 @@ class Profile:
     """What a search did and what it cost.
 
     Attributes:
-        path: `exact` or `ivf`: how the vectors were searched.
+        path: `exact` or `ivf`: how the vectors were searched; `None` in keyword mode, where they were not.
         search_device: where they were: `cpu`, or `cuda`.
         scanned: vectors whose score was computed.
         nprobe: inverted lists visited, `None` on the exact path.
@@ -137,8 +171,8 @@ class Profile:
         milliseconds: wall time of each stage, in the order in which they ran.
     """
 
-    path: str
-    search_device: str
+    path: str | None
+    search_device: str | None
     scanned: int
     nprobe: int | None
     matches: int | None

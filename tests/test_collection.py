@@ -75,7 +75,7 @@ def test_hits_are_ranked_and_carry_their_documents_data(collection: Collection) 
     first = result.hits[0]
     assert (first.document_id, first.text, first.source) == ("cats", TEXTS["cats"], "cats.txt")
     assert first.metadata == {"n": 0, "pet": True}
-    assert (result.query, result.mode) == ("the cat sat", "semantic")
+    assert (result.query, result.mode) == ("the cat sat", "hybrid")
 
 
 def test_documents_are_cut_as_the_collection_says_and_hits_tell_heading_and_page(tmp_path: Path) -> None:
@@ -133,9 +133,9 @@ def test_the_order_of_insertion_is_of_no_importance(collection: Collection, tmp_
 
 
 def test_removing_the_first_hit_promotes_the_second(collection: Collection) -> None:
-    before = found(collection, "the cat")
+    before = found(collection, "the cat", mode="semantic")
     collection.remove([before[0][0]])
-    assert found(collection, "the cat") == before[1:]
+    assert found(collection, "the cat", mode="semantic") == before[1:]
 
 
 def test_closed_and_opened_it_answers_the_same(collection: Collection, model: FakeEmbedder) -> None:
@@ -205,8 +205,11 @@ def test_a_repeated_filter_costs_no_sql_until_something_changes(
 def test_the_profile_says_what_was_done(collection: Collection) -> None:
     profile = collection.search("cat").profile
     assert (profile.path, profile.scanned, profile.nprobe, profile.matches) == ("exact", 4, None, None)
-    assert list(profile.milliseconds) == ["embed", "filter", "search", "fetch"]
+    assert list(profile.milliseconds) == ["embed", "filter", "vectors", "keyword", "fusion", "fetch"]
     assert all(value >= 0 for value in profile.milliseconds.values())
+    by_words = collection.search("cat", mode="keyword", explain=True).profile
+    assert (by_words.path, by_words.search_device, by_words.scanned, by_words.nprobe) == (None, None, 0, None)
+    assert list(by_words.milliseconds) == ["embed", "filter", "keyword", "fetch", "explain"]
 
 
 @pytest.mark.parametrize(
@@ -215,12 +218,16 @@ def test_the_profile_says_what_was_done(collection: Collection) -> None:
         ({"query": ""}, EmptyQueryError, "empty"),
         ({"query": " \n"}, EmptyQueryError, "empty"),
         ({}, InvalidRequestError, "say what to search for"),
-        ({"query": "x", "vector": [1.0]}, InvalidRequestError, "both given"),
+        ({"query": "x", "vector": [1.0] * 32, "mode": "semantic"}, InvalidRequestError, "both given"),
+        ({"query": "x", "vector": [1.0] * 32, "mode": "keyword"}, InvalidRequestError, "both given"),
+        ({"vector": [1.0] * 32, "mode": "hybrid"}, InvalidRequestError, "only a vector"),
+        ({"vector": [1.0] * 32, "mode": "keyword"}, InvalidRequestError, "only a vector"),
+        ({"query": "x", "fusion": "magic"}, InvalidRequestError, "fusion is 'magic'.*convex, rrf"),
         ({"query": "x", "k": 0}, InvalidRequestError, "k is 0"),
         ({"query": "x", "k": 2.5}, InvalidRequestError, "k is 2.5"),
         ({"query": "x", "k": True}, InvalidRequestError, "k is True"),
         ({"query": "x", "k": "3"}, InvalidRequestError, "k is '3'"),
-        ({"query": "x", "mode": "telepathy"}, InvalidRequestError, "'telepathy'.*semantic"),
+        ({"query": "x", "mode": "telepathy"}, InvalidRequestError, "'telepathy'.*semantic, keyword, hybrid"),
         ({"query": "x", "filter": {"n": {"$near": 1}}}, InvalidFilterError, r"\$near"),
         ({"query": "x", "filter": ["n"]}, InvalidFilterError, "list|\\['n'\\]"),
         ({"query": "x", "target_recall": 0.0}, InvalidRequestError, "target_recall is 0.0"),
@@ -529,8 +536,9 @@ def test_what_needs_a_model_is_refused_without_one(tmp_path: Path) -> None:
         assert [failure.document_id for failure in report.failed] == ["a", "b"]
         assert "no model to make one" in report.failed[0].reason
         assert "2 numbers" in report.failed[1].reason
-        with pytest.raises(InvalidRequestError, match="pass a vector"):
-            own.search("text")
+        for mode in ("semantic", "hybrid"):
+            with pytest.raises(InvalidRequestError, match="pass a vector, or search with the mode keyword"):
+                own.search("text", mode=mode)
         with pytest.raises(InvalidRequestError, match="pass count_tokens"):
             own.context(vector=[1, 2, 3])
         assert own.context(vector=[1, 2, 3], count_tokens=len).citations[0].document_id == "c"

@@ -9,6 +9,7 @@ from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from semsearch.config import NAME_PATTERN
+from semsearch.search.query import Fusion
 from semsearch.types import Document, SearchMode
 
 MAX_DOCUMENTS = 256
@@ -38,23 +39,29 @@ class _Strict(BaseModel):
 
 class _Question(_Strict):
     query: Text | None = Field(None, description="text, embedded by the collection's model")
-    vector: list[float] | None = Field(None, description="instead of a query: as many numbers as the collection's dim")
+    vector: list[float] | None = Field(
+        None, description="as many numbers as the collection's dim, instead of a query or of its embedding"
+    )
+    mode: SearchMode | None = Field(
+        None, strict=False, description="by meaning, by words, or by both; if null, what the query and collection allow"
+    )
     filter: dict[str, Any] | None = Field(None, description='on metadata, e.g. {"year": {"$gte": 2020}}')
 
 
 class SearchRequest(_Question):
-    """Either a query or a vector, and how to search for it."""
+    """A query, a vector, or both, and how to search."""
 
     k: int = Field(10, ge=1, le=1_000, description="hits asked for")
-    mode: SearchMode = Field(SearchMode.SEMANTIC, strict=False)
     target_recall: float | None = Field(
         None, gt=0, le=1, description="share of the exact nearest chunks to find, in the mean; the collection's if null"
     )
     exact: bool = Field(False, description="compare with every stored vector")
+    fusion: Fusion = Field(Fusion.CONVEX, strict=False, description="how hybrid mode joins its two rankings")
+    explain: bool = Field(False, description="tell which words and which sentence each hit was found by")
 
 
 class ContextRequest(_Question):
-    """Either a query or a vector, and the room there is for the text of its hits."""
+    """A query, a vector, or both, and the room there is for the text of the hits."""
 
     token_budget: int = Field(1_000, ge=1, le=100_000, description="tokens that the text may have")
     k: int = Field(20, ge=1, le=1_000, description="hits to choose from")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from semsearch.reports import AddReport, CollectionInfo, FileReport, SuggestedKey, SyncPlan
-    from semsearch.types import Chunking, Context, Curve, Document, DocumentSummary, Failure, Hit, Judgment
+    from semsearch.types import Chunking, Context, Curve, Document, DocumentSummary, Explanation, Failure, Hit, Judgment
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _TEXT_LINES = 3  # of a hit
@@ -119,12 +119,15 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5_400 else f"{seconds / 3_600:.1f} h"
 
 
-def hits_text(hits: Sequence[Hit]) -> str:
-    """Hits for a person, each with the beginning of its text, as wide as the terminal."""
+def hits_text(hits: Sequence[Hit], *, explain: bool = False) -> str:
+    """Hits for a person, each with the beginning of its text, as wide as the terminal.
+
+    With `explain` each says what it was found by, and its text begins with its best sentence.
+    """
     if not hits:
         return "no hits"
     width, rank_width = _width(), len(str(len(hits)))
-    return "\n\n".join(_hit_text(hit, width, rank_width) for hit in hits)
+    return "\n\n".join(_hit_text(hit, width, rank_width, explain=explain) for hit in hits)
 
 
 def context_text(context: Context) -> str:
@@ -252,18 +255,32 @@ def size(number: int) -> str:
     return f"{amount:.3g} GB"
 
 
-def _hit_text(hit: Hit, width: int, rank_width: int) -> str:
+def _hit_text(hit: Hit, width: int, rank_width: int, *, explain: bool) -> str:
     head = f"{hit.rank:>{rank_width}}  {hit.score:.3f}  "
     place = f"  {hit.start}:{hit.end}" + ("" if hit.page is None else f", page {hit.page}")
     label = _cut(hit.title or hit.document_id, width - len(head) - len(place))
     indent = " " * (rank_width + 2)
     more = [hit.document_id if hit.title and hit.title != hit.document_id else None, hit.heading]
+    more += [_explanation_text(hit.explanation)] if explain else []
     lines = [head + label + place, *(indent + line for line in more if line)]
-    beginning = " ".join(hit.text[: (_TEXT_LINES + 1) * width].split())
+    first = hit.explanation.sentence[0] - hit.start if hit.explanation.sentence is not None else 0
+    beginning = " ".join(hit.text[first : first + (_TEXT_LINES + 1) * width].split())
+    beginning = f"… {beginning}" if first else beginning
     lines += textwrap.wrap(
         beginning, width, initial_indent=indent, subsequent_indent=indent, max_lines=_TEXT_LINES, placeholder=" …"
     )
     return "\n".join(lines)
+
+
+def _explanation_text(explanation: Explanation) -> str:
+    """Ranks and scores of the ways in which a hit was found."""
+    legs = [("meaning", explanation.semantic, 3), ("words", explanation.keyword, 2)]
+    told = [
+        f"by {name}: {leg.score:.{decimals}f}" + ("" if leg.rank is None else f", rank {leg.rank}")
+        for name, leg, decimals in legs
+        if leg is not None
+    ]
+    return "; ".join(told)
 
 
 def _table(rows: Sequence[Sequence[str]], width: int) -> str:

@@ -21,6 +21,13 @@ FilterText = Annotated[
     str | None,
     typer.Option("--filter", metavar="JSON", help='A condition on metadata: {"year": {"$gte": 2020}}.'),
 ]
+Mode = Annotated[
+    str | None,
+    typer.Option(
+        "--mode",
+        help="How the query is matched: semantic (by meaning), keyword (by words) or hybrid; as it allows if not said.",
+    ),
+]
 
 
 def parsed(option: str, text: str | None) -> object:

@@ -15,7 +15,7 @@ from semsearch.cli.output import (
     print_note,
     print_text,
 )
-from semsearch.cli.parameters import AsJson, CollectionName, FilterText, parsed, parsed_filter
+from semsearch.cli.parameters import AsJson, CollectionName, FilterText, Mode, parsed, parsed_filter
 from semsearch.cli.shelf import Shelf
 from semsearch.errors import InvalidRequestError
 
@@ -26,7 +26,7 @@ def search(
     query: Annotated[str | None, typer.Argument(metavar="QUERY", help="What to find, in words.")] = None,
     *,
     k: Annotated[int, typer.Option("-k", help="Hits asked for.")] = 10,
-    mode: Annotated[str, typer.Option("--mode", help="How the query is matched: semantic.")] = "semantic",
+    mode: Mode = None,
     filter_text: FilterText = None,
     target_recall: Annotated[
         float | None,
@@ -34,21 +34,37 @@ def search(
     ] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Compare with every vector.")] = False,
     vector: Annotated[
-        str | None, typer.Option("--vector", metavar="JSON", help="Numbers to search with instead of a query.")
+        str | None,
+        typer.Option("--vector", metavar="JSON", help="Numbers to search with, instead of a query or of its meaning."),
     ] = None,
+    fusion: Annotated[
+        str,
+        typer.Option("--fusion", help="How hybrid mode joins its two rankings: convex (by scores), rrf (by ranks)."),
+    ] = "convex",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Tell what each hit was found by: ranks, scores, and its best sentence.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find the chunks nearest in meaning to a query."""
+    """Find the chunks that answer a query best, by its meaning and its words."""
     numbers: Any = parsed("--vector", vector)
     condition = parsed_filter(filter_text)
     with Shelf.of(context).open(collection) as opened:
         result = opened.search(
-            query, vector=numbers, k=k, mode=mode, filter=condition, target_recall=target_recall, exact=exact
+            query,
+            vector=numbers,
+            k=k,
+            mode=mode,
+            filter=condition,
+            target_recall=target_recall,
+            exact=exact,
+            fusion=fusion,
+            explain=explain,
         )
     if as_json:
         print_json(asdict(result))
         return
-    print_text(hits_text(result.hits))
+    print_text(hits_text(result.hits, explain=explain))
 
 
 def context(
@@ -58,13 +74,14 @@ def context(
     *,
     token_budget: Annotated[int, typer.Option("--token-budget", help="Tokens that the text may have.")] = 1_000,
     k: Annotated[int, typer.Option("-k", help="Hits to choose from.")] = 20,
+    mode: Mode = None,
     filter_text: FilterText = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a text for a language model, with citations."""
     condition = parsed_filter(filter_text)
     with Shelf.of(context).open(collection) as opened:
-        answer = opened.context(query, token_budget=token_budget, k=k, filter=condition)
+        answer = opened.context(query, token_budget=token_budget, k=k, mode=mode, filter=condition)
     if as_json:
         print_json(asdict(answer))
         return

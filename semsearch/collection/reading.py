@@ -6,15 +6,12 @@ import numpy.typing as npt
 
 from semsearch.collection.parts import Parts
 from semsearch.errors import InvalidRequestError
-from semsearch.index.vectors import check_target
-from semsearch.ingest.queries import query_vector
 from semsearch.reports import CollectionInfo, CollectionReport
 from semsearch.search.context import build_context
 from semsearch.search.description import describe
-from semsearch.search.profile import Stopwatch
+from semsearch.search.engine import search
+from semsearch.search.query import as_query
 from semsearch.search.report import report_on
-from semsearch.search.semantic import check_k, check_mode, search_semantic
-from semsearch.store.filters import parse_filter
 from semsearch.types import (
     Context,
     Document,
@@ -64,42 +61,47 @@ class Readable(Parts):
         *,
         vector: npt.ArrayLike | None = None,
         k: int = 10,
-        mode: str = "semantic",
+        mode: str | None = None,
         filter: Filter | None = None,
         target_recall: float | None = None,
         exact: bool = False,
+        fusion: str = "convex",
+        explain: bool = False,
     ) -> SearchResult:
-        """The k chunks nearest in meaning to a query, or to a vector, by cosine.
+        """The k chunks that answer a query best: by its meaning, by its words, or by both.
 
-        A filtered search gives min(k, chunks of matching documents) hits, always.
+        By meaning, a filtered search gives min(k, chunks of matching documents) hits, always; by words alone, as many
+        of them as have any of the words.
 
         Args:
-            query: text, embedded by the collection's model.
-            vector: instead of it, numbers of shape (dim,).
+            query: text; `"a phrase"` has to be there as it is, `begin*` stands for all words that begin so.
+            vector: numbers of shape (dim,), instead of the query, or of what the model would make of it.
             k: hits asked for, chunks (not documents).
-            mode: `semantic`.
+            mode: `semantic`, `keyword` or `hybrid`; if nothing is said, whatever the query and the collection allow.
             filter: a condition on metadata, see docs/filters.md; `None` is none, `{}` matches everything.
             target_recall: the share of the exact nearest chunks that has to be found in the mean, above 0, up to 1;
                 the collection's own if nothing is said.
             exact: compare with every stored vector, the same as a target_recall of 1.
+            fusion: of the two rankings in hybrid mode: `convex` goes by scores, `rrf` by ranks.
+            explain: have each hit tell which words, and which sentence, it was found by.
 
         Raises:
             EmptyQueryError, InvalidRequestError, InvalidFilterError, InvalidVectorError, EmbedderMismatchError
         """
-        chosen = check_mode(mode)
-        check_k(k)
-        target = self._store.spec.target_recall if target_recall is None else target_recall
-        check_target(target)
-        if filter is not None:
-            parse_filter(filter)
-        watch = Stopwatch()
-        with watch.stage("embed"):
-            queries = query_vector(query, vector, self._store.spec.dim, self._embedder.for_queries)
-        with self._snapshots.current() as snapshot:
-            hits, profile = search_semantic(
-                snapshot, queries, k, filter=filter, target_recall=1.0 if exact else target, watch=watch
-            )
-        return SearchResult(query, chosen, hits, profile)
+        asked = as_query(
+            self._store.spec,
+            query,
+            vector,
+            k=k,
+            mode=mode,
+            filter=filter,
+            target_recall=target_recall,
+            exact=exact,
+            fusion=fusion,
+            explain=explain,
+        )
+        embedder = None if self._store.spec.model is None else self._embedder.for_queries
+        return search(self._snapshots, asked, self._store.spec.dim, embedder)
 
     def context(
         self,
@@ -108,16 +110,18 @@ class Readable(Parts):
         vector: npt.ArrayLike | None = None,
         token_budget: int = 1_000,
         k: int = 20,
+        mode: str | None = None,
         filter: Filter | None = None,
         count_tokens: Callable[[str], int] | None = None,
     ) -> Context:
         """Search, and put the hits' texts into one text for a language model, each with a citation.
 
         Args:
-            query: as in `search`.
+            query: as in `search`, and so are vector, mode and filter.
             vector: as in `search`.
             token_budget: tokens that the text may have.
             k: hits to choose from, best first.
+            mode: as in `search`.
             filter: as in `search`.
             count_tokens: the language model's own count of a text; the collection's model's if nothing is given.
 
@@ -126,7 +130,7 @@ class Readable(Parts):
         """
         if count_tokens is None and self._store.spec.model is None:
             raise InvalidRequestError("this collection has no model to count tokens with: in Python, pass count_tokens")
-        hits = self.search(query, vector=vector, k=k, filter=filter).hits
+        hits = self.search(query, vector=vector, k=k, mode=mode, filter=filter).hits
         return build_context(hits, token_budget, count_tokens or self._count_tokens)
 
     def report(

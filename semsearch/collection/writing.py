@@ -9,7 +9,7 @@ import numpy.typing as npt
 from semsearch.collection.parts import Parts
 from semsearch.config import Recipe
 from semsearch.errors import InvalidRequestError
-from semsearch.ingest.gate import distinct_ids, is_storable
+from semsearch.ingest.gate import distinct_ids
 from semsearch.ingest.items import Item
 from semsearch.ingest.judging import judge
 from semsearch.ingest.maintenance import maintain, tune
@@ -21,6 +21,7 @@ from semsearch.ingest.sources import source_items
 from semsearch.ingest.sync import Sync
 from semsearch.reports import AddReport, ProgressCallback, RemoveReport, SyncPlan
 from semsearch.store.filters import parse_filter
+from semsearch.store.texts import is_storable
 from semsearch.types import (
     Curve,
     Document,

@@ -58,7 +58,7 @@ class Segment:
         return cls(index, rows, ids, np.ones(len(ids), dtype=np.bool_))
 
     def __len__(self) -> int:
-        return int(self._alive.sum())
+        return self._all.size
 
     @property
     def dead(self) -> int:

@@ -3,17 +3,15 @@
 import hashlib
 import json
 import math
-import re
 from collections.abc import Iterable
 from dataclasses import astuple, replace
 
 from semsearch.errors import InvalidDocumentError, InvalidRequestError
+from semsearch.store.texts import is_storable, storable
 from semsearch.types import Document, Place
 
 MAX_ID_CHARACTERS = 1_024
 MAX_DEPTH = 32  # of metadata
-_REPLACEMENT = "\ufffd"
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # SQLite ends a text at NUL; lone surrogates have no UTF-8
 
 
 def checked(document: Document, *, own_vectors: bool) -> tuple[Document, int]:
@@ -37,16 +35,6 @@ def checked(document: Document, *, own_vectors: bool) -> tuple[Document, int]:
     text, in_text = storable(document.text)
     title, in_title = storable(document.title or "")
     return replace(document, text=text, title=title or None), in_text + in_title
-
-
-def storable(text: str) -> tuple[str, int]:
-    """The text with NUL and lone surrogates replaced, one for one, and how many there were."""
-    return _UNSTORABLE.subn(_REPLACEMENT, text)
-
-
-def is_storable(text: str) -> bool:
-    """Whether it has neither NUL nor lone surrogates, as every stored id."""
-    return _UNSTORABLE.search(text) is None
 
 
 def distinct_ids(ids: Iterable[str]) -> list[str]:
@@ -81,7 +69,7 @@ def details_hash(document: Document, source_file: str | None = None) -> bytes:
 def _check_id(document_id: object) -> None:
     if not isinstance(document_id, str) or not 0 < len(document_id) <= MAX_ID_CHARACTERS:
         raise InvalidDocumentError(f"its id is {document_id!r:.80}; it has to be 1 to {MAX_ID_CHARACTERS} characters")
-    if _UNSTORABLE.search(document_id):
+    if not is_storable(document_id):
         raise InvalidDocumentError(f"its id {document_id!r:.80} holds NUL or a lone surrogate")
 
 
@@ -91,7 +79,7 @@ def _check_texts(document: Document) -> None:
     for name, value in (("title", document.title), ("source", document.source)):
         if value is not None and not isinstance(value, str):
             raise InvalidDocumentError(f"its {name} is {type(value).__name__}; it has to be str or None")
-    if document.source is not None and _UNSTORABLE.search(document.source):
+    if document.source is not None and not is_storable(document.source):
         raise InvalidDocumentError(f"its source {document.source!r:.80} holds NUL or a lone surrogate")
 
 
@@ -142,7 +130,7 @@ def _scalar_problem(value: object) -> str | None:
         case None | bool():
             return None
         case str():
-            return "holds NUL or a lone surrogate" if _UNSTORABLE.search(value) else None
+            return "holds NUL or a lone surrogate" if not is_storable(value) else None
         case int():
             return None if -(2**63) <= value < 2**63 else "is an integer that does not fit 64 bits"
         case float():
@@ -152,7 +140,7 @@ def _scalar_problem(value: object) -> str | None:
 
 
 def _check_key(key: object, path: str) -> None:
-    if not isinstance(key, str) or _UNSTORABLE.search(key):
+    if not isinstance(key, str) or not is_storable(key):
         raise InvalidDocumentError(f"{path} has the key {key!r:.80}; keys have to be str without NUL")
     if "." in key:
         raise InvalidDocumentError(

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 
 from semsearch.errors import DocumentNotFoundError, EmptyQueryError, InvalidRequestError
-from semsearch.ingest.gate import distinct_ids, is_storable, storable
+from semsearch.ingest.gate import distinct_ids
 from semsearch.store.documents import DocumentStore
+from semsearch.store.texts import is_storable, storable
 from semsearch.types import Judgment
 
 MAX_GRADE = 3

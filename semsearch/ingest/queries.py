@@ -1,4 +1,4 @@
-"""Queries as vectors, through the gate that documents pass: those of a search, and those to tune with."""
+"""Queries to tune with, as vectors; those of a search are made in `semsearch.search.query`."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,32 +6,11 @@ import numpy.typing as npt
 
 from semsearch.embedders.protocol import Embedder
 from semsearch.errors import EmptyQueryError, InvalidRequestError
-from semsearch.index.vectors import as_vector, as_vectors
-from semsearch.ingest.gate import storable
+from semsearch.index.vectors import as_vectors
+from semsearch.store.texts import storable
 from semsearch.types import Vectors
 
 MIN_QUERIES = 10  # to tune with
-
-
-def query_vector(
-    query: str | None, vector: npt.ArrayLike | None, dim: int, embedder: Callable[[], Embedder]
-) -> Vectors:
-    """A text, or else a vector, as (1, dim), normalised; `embedder` gives the model, for a text alone.
-
-    Raises:
-        EmptyQueryError, InvalidVectorError
-        InvalidRequestError: neither or both are given.
-    """
-    if query is not None and vector is not None:
-        raise InvalidRequestError("a query and a vector are both given: say one of them")
-    if vector is not None:
-        return as_vector(vector, dim)
-    if query is None:
-        raise InvalidRequestError("say what to search for: a query, or a vector")
-    text, _ = storable(str(query))
-    if not text.strip():
-        raise EmptyQueryError("the query is empty: say in words what to find")
-    return as_vectors(embedder().embed_queries([text]), dim)
 
 
 def tuning_vectors(

@@ -21,8 +21,9 @@ from semsearch.errors import (
     NotFoundError,
     StoreError,
 )
-from semsearch.store import migrations, schema
+from semsearch.store import migrations, schema, terms
 from semsearch.store.database import reader_engine, transaction, translated, writer_engine
+from semsearch.store.keyword import KeywordIndex
 from semsearch.store.reader import StoreReader
 from semsearch.store.records import CollectionSpec
 from semsearch.store.writer import StoreWriter
@@ -82,7 +83,7 @@ class DocumentStore:
 
     @classmethod
     def open(cls, root: Path) -> "DocumentStore":
-        """Open what is there, bringing an older format up to date; never creates.
+        """Open what is there, bringing an older format and a keyword index of other terms up to date; never creates.
 
         Raises:
             CollectionNotFoundError, CorruptStoreError, FormatVersionError
@@ -97,6 +98,7 @@ class DocumentStore:
             with transaction(engine, path) as connection:
                 found = migrations.format_of(connection, path)
                 spec = StoreReader(connection, path).spec() if found == migrations.FORMAT else None
+                spec = spec if spec is not None and spec.terms == terms.VERSION else None
         finally:
             engine.dispose()
         if spec is None:
@@ -136,9 +138,11 @@ class DocumentStore:
         files.failpoint("store.postcommit")
 
     def release_space(self) -> None:
-        """Give the database's free pages back to the file system, as far as no reader needs the log with them."""
+        """Join the keyword index's segments, and give free pages back, as far as no reader needs the log with them."""
         with self._turn:
             self._become_writer()
+            with transaction(self._writer, self.path) as connection:
+                KeywordIndex(connection).optimize()
             with translated(self.path), contextlib.closing(self._writer.raw_connection()) as connection:
                 # a step a page, and only a script is stepped to its end
                 connection.cursor().executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
@@ -249,6 +253,7 @@ def _first_row(spec: CollectionSpec) -> dict[str, Any]:
         "chunking": spec.chunking.method,
         "chunk_tokens": spec.chunking.tokens,
         "chunk_overlap": spec.chunking.overlap,
+        "terms": spec.terms,
         "version": 0,
         "layout": 0,
     }
@@ -270,7 +275,9 @@ def _upgrade(root: Path, path: Path) -> CollectionSpec:
     try:
         with transaction(engine, path) as connection:
             migrations.migrate(connection, migrations.format_of(connection, path))
-            return StoreReader(connection, path).spec()
+            writer = StoreWriter(connection, path)
+            writer.renew_terms()
+            return writer.spec()
     finally:
         engine.dispose()
         lock.release()

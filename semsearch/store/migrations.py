@@ -19,7 +19,7 @@ def m001_first_format(connection: Connection) -> None:
             id INTEGER PRIMARY KEY CHECK (id = 1), created TEXT NOT NULL, model TEXT, fingerprint TEXT, precision TEXT,
             max_tokens INTEGER, dim INTEGER NOT NULL CHECK (dim > 0), target_recall REAL NOT NULL, codec TEXT,
             chunking TEXT NOT NULL, chunk_tokens INTEGER, chunk_overlap INTEGER NOT NULL,
-            version INTEGER NOT NULL, layout INTEGER NOT NULL) STRICT""",
+            terms INTEGER NOT NULL, version INTEGER NOT NULL, layout INTEGER NOT NULL) STRICT""",
         """CREATE TABLE source_files (
             seq INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE, size INTEGER NOT NULL,
             modified_ns INTEGER NOT NULL, hash BLOB NOT NULL, reader TEXT NOT NULL, failures TEXT,
@@ -53,6 +53,9 @@ def m001_first_format(connection: Connection) -> None:
             first_chunk INTEGER NOT NULL, last_chunk INTEGER NOT NULL,
             PRIMARY KEY (key, document)) STRICT, WITHOUT ROWID""",
         "CREATE INDEX ix_indexed_values ON indexed_values (key, type, value, first_chunk, last_chunk)",
+        r"""CREATE VIRTUAL TABLE keyword USING fts5 (
+            title, heading, text, parts, content = '', tokenize = "ascii tokenchars '-.@:/\&+#_$>'")""",
+        "CREATE VIRTUAL TABLE keyword_terms USING fts5vocab (keyword, row)",
     ):
         connection.exec_driver_sql(statement)
 

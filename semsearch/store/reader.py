@@ -14,6 +14,7 @@ from sqlalchemy.dialects import sqlite
 from semsearch.errors import CorruptStoreError, DocumentNotFoundError, InvalidRequestError
 from semsearch.store.batches import IN_LIST, batched
 from semsearch.store.cursors import from_cursor, to_cursor
+from semsearch.store.keyword import KeywordIndex
 from semsearch.store.matching import Matching
 from semsearch.store.overview import Overview
 from semsearch.store.records import ChunkRecord, CollectionSpec, Counts, State
@@ -53,6 +54,7 @@ class StoreReader:
         self._connection, self._path = connection, path
         self.source_files = SourceFiles(connection)
         self.overview = Overview(connection)
+        self.keyword = KeywordIndex(connection)
 
     def spec(self) -> CollectionSpec:
         row = self._connection.execute(select(collection)).one()
@@ -66,6 +68,7 @@ class StoreReader:
             target_recall=row.target_recall,
             codec=row.codec,
             chunking=Chunking(row.chunking, row.chunk_tokens, row.chunk_overlap),
+            terms=row.terms,
         )
 
     def state(self) -> State:

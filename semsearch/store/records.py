@@ -1,8 +1,21 @@
 """What goes into and comes out of the store, as data."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from semsearch.types import TARGET_RECALL, Chunk, Chunking, Document, Failure, Metadata, Span, StoredVectors
+from semsearch.store import terms
+from semsearch.types import (
+    TARGET_RECALL,
+    Chunk,
+    Chunking,
+    Document,
+    Failure,
+    Ids,
+    Metadata,
+    Scores,
+    Span,
+    StoredVectors,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +31,7 @@ class CollectionSpec:
     target_recall: float = TARGET_RECALL
     codec: str | None = None  # of its index; None: by size
     chunking: Chunking = field(default_factory=Chunking)
+    terms: int = terms.VERSION  # of what its keyword index holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +50,13 @@ class ChunkRecord:
     title: str | None
     metadata: Metadata
     source: str | None
+
+
+class Ranking(NamedTuple):
+    """Chunks, best first: scores (n,), higher is better, and ids (n,)."""
+
+    scores: Scores
+    ids: Ids
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import ColumnElement, Executable, Insert, bindparam, delete, func, insert, literal, select, update
 
 from semsearch.errors import ConflictError
+from semsearch.store import terms
 from semsearch.store.batches import IN_LIST, batched
 from semsearch.store.conditions import place_in_document, scalar_at
 from semsearch.store.filters import check_key
@@ -51,6 +52,7 @@ class StoreWriter(StoreReader):
         self._run(update(documents).where(documents.c.seq == bindparam("key")), rows.replaced)
         self._run(insert(chunks), rows.chunks)
         self._run(insert(tail_vectors), rows.vectors)
+        self.keyword.add(rows.documents)
         self._index([row["seq"] for row in rows.new] + [row["key"] for row in rows.replaced])
 
     def update_details(self, changed: Sequence[tuple[Document, bytes, str | None]]) -> None:
@@ -136,6 +138,13 @@ class StoreWriter(StoreReader):
         for some in batched(chunk_ids, IN_LIST):
             self._connection.execute(delete(tombstones).where(tombstones.c.chunk_id.in_(some)))
 
+    def renew_terms(self) -> None:
+        """Make the keyword index anew, if it was made by another version of what terms are."""
+        if self.spec().terms != terms.VERSION:
+            self.keyword.rebuild()
+            self._connection.execute(update(collection).values(terms=terms.VERSION))
+            self.finish()
+
     def finish(self) -> None:
         """Count this commit; called once, by the store, before COMMIT."""
         self._connection.execute(update(collection).values(version=collection.c.version + 1))
@@ -171,6 +180,7 @@ class StoreWriter(StoreReader):
                 self._connection.execute(_index_rows(key, number, documents.c.seq.in_(some)))
 
     def _delete_chunks(self, rows: Sequence[tuple[int, int, int]]) -> None:
+        self.keyword.remove(rows)
         ranges = [{"first": first, "last": last} for _, first, last in rows]
         for ids in (tail_vectors.c.chunk_id, chunks.c.id):
             self._run(delete(ids.table).where(ids.between(bindparam("first"), bindparam("last"))), ranges)
@@ -188,6 +198,7 @@ class _Rows:
 
     def __init__(self, source_files: dict[str, int]) -> None:
         self._source_files = source_files
+        self.documents: list[tuple[int, int, int]] = []  # seq, first_chunk, last_chunk
         self.new: list[Row] = []
         self.replaced: list[Row] = []
         self.chunks: list[Row] = []
@@ -196,6 +207,7 @@ class _Rows:
     def add(self, entry: Entry, seq: int, first_chunk: int, *, is_new: bool) -> None:
         ids = range(first_chunk, first_chunk + len(entry.spans))
         document = entry.document
+        self.documents.append((seq, ids[0], ids[-1]))
         values = {
             "id": document.id,
             "title": document.title,

@@ -133,7 +133,7 @@ WAYS = {
     "a lone surrogate": (422, "invalid_request", posting(SEARCH, content=b'{"query": "\\ud800"}', headers=JSON)),
     "a field named by a surrogate": (422, "invalid_request", posting(SEARCH, content=b'{"\\ud800": 1}', headers=JSON)),
     "neither query nor vector": (422, "invalid_request", posting(SEARCH, json={})),
-    "both query and vector": (422, "invalid_request", posting(SEARCH, json={"query": "q", "vector": [1.0]})),
+    "a vector in keyword mode": (422, "invalid_request", posting(SEARCH, json={"vector": [1.0], "mode": "keyword"})),
     "an empty query": (422, "empty_query", posting(SEARCH, json={"query": " "})),
     "an unknown operator": (422, "invalid_filter", posting(SEARCH, json={"query": "q", "filter": {"a": {"$x": 1}}})),
     "a vector of another length": (422, "dimension_mismatch", posting(SEARCH, json={"vector": [1.0, 2.0]})),
@@ -147,10 +147,10 @@ WAYS = {
         "invalid_vector",
         posting("/v1/collections/vectors/search", json={"vector": [0, 0, 0]}),
     ),
-    "a query without a model": (
+    "a question of meaning without a model": (
         422,
         "invalid_request",
-        posting("/v1/collections/vectors/search", json={"query": "q"}),
+        posting("/v1/collections/vectors/search", json={"query": "q", "mode": "semantic"}),
     ),
     "a context without a model": (
         422,

@@ -30,6 +30,7 @@ HIT_KEYS = [
     "title",
     "metadata",
     "source",
+    "explanation",
 ]
 SEARCH, ADD, CONTEXT, JUDGE = (
     f"/v1/collections/texts/{verb}" for verb in ("search", "documents", "context", "judgments")
@@ -78,6 +79,7 @@ def test_every_field_of_a_search_reaches_the_engine(client: TestClient, monkeypa
 
     monkeypatch.setattr(Collection, "search", spy)
     options = {"vector": [1.0], "k": 7, "mode": "semantic", "filter": {"a": 1}, "target_recall": 0.5, "exact": True}
+    options |= {"fusion": "rrf", "explain": True}
     assert client.post(SEARCH, json={"query": "q", **options}).status_code == 200
     assert calls == [("q", options)]
 
@@ -90,7 +92,7 @@ def test_every_field_of_a_context_reaches_the_engine(client: TestClient, monkeyp
         return Context("", (), 0, 1, 0)
 
     monkeypatch.setattr(Collection, "context", spy)
-    options = {"vector": [1.0], "token_budget": 9, "k": 7, "filter": {"a": 1}}
+    options = {"vector": [1.0], "token_budget": 9, "k": 7, "mode": "keyword", "filter": {"a": 1}}
     assert client.post(CONTEXT, json={"query": "q", **options}).status_code == 200
     assert calls == [("q", options)]
 

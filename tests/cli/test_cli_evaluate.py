@@ -23,7 +23,7 @@ def test_the_table_has_each_measure_with_its_interval_and_what_was_not_there(cli
     run = cli("evaluate", pets, beir)
     assert (run.code, run.err) == (0, "")
     assert run.out == (
-        "pets, semantic: 2 queries, 100 documents each\n"
+        "pets, hybrid: 2 queries, 100 documents each\n"
         "1 of 2 judged documents not in the collection: relevant ones count as not found\n"
         "\n"
         "MEASURE       MEAN     95 % INTERVAL\n"
@@ -41,7 +41,7 @@ def test_the_json_form_has_all_fields_and_the_values_of_every_query(cli: Cli, pe
     measures = found.pop("measures")
     assert found == {
         "collection": "pets",
-        "mode": "semantic",
+        "mode": "hybrid",
         "options": {},
         "depth": 100,
         "judged_documents": 2,
@@ -62,7 +62,7 @@ def test_split_depth_mode_and_measures_are_passed_on(cli: Cli, pets: str, beir: 
 def test_queries_without_a_relevant_document_are_told(cli: Cli, pets: str, beir: str, write: Write) -> None:
     write("beir/qrels/test.tsv", "q1\tcat\t0\nq2\tfish\t1\n")
     run = cli("evaluate", pets, beir)
-    assert run.out.startswith("pets, semantic: 1 query (1 without a relevant document left out), 100 documents each\n")
+    assert run.out.startswith("pets, hybrid: 1 query (1 without a relevant document left out), 100 documents each\n")
 
 
 def test_identical_ids_can_be_ignored(cli: Cli, pets: str, write: Write) -> None:
@@ -86,7 +86,7 @@ def test_judgments_are_what_is_gone_by_where_it_is_asked_for(cli: Cli, pets: str
 
 def test_known_items_have_measures_of_their_own_and_a_warning(cli: Cli, pets: str) -> None:
     run = cli("evaluate", pets, "--known-item", "sentence")
-    assert run.out.splitlines()[0] == "pets, semantic: 3 queries, 100 documents each"
+    assert run.out.splitlines()[0] == "pets, hybrid: 3 queries, 100 documents each"
     assert [line.split()[0] for line in run.out.splitlines()[3:6]] == ["mrr@10", "success@1", "success@10"]
     assert run.out.splitlines()[-1] == (
         "known items: each query is a sentence of the document that it has to find, and is part of what is searched, "
@@ -113,8 +113,8 @@ def test_known_items_can_be_titles_and_a_sample_with_a_seed(cli: Cli, pets: str)
 def test_a_comparison_with_another_option_has_both_values_and_the_difference(cli: Cli, pets: str, beir: str) -> None:
     run = cli("evaluate", pets, beir, "--split", "dev", "--compare", 'filter={"year": 2020}', "--measure", "map")
     assert run.out == (
-        "A  pets, semantic\n"
-        "B  pets, semantic, filter={'year': 2020}\n"
+        "A  pets, hybrid\n"
+        "B  pets, hybrid, filter={'year': 2020}\n"
         "1 query, 100 documents each\n"
         "\n"
         "MEASURE       A       B    B - A       95 % INTERVAL       P  BETTER  WORSE  EQUAL\n"
@@ -127,7 +127,7 @@ def test_a_comparison_with_another_option_has_both_values_and_the_difference(cli
 def test_the_json_of_a_comparison_has_both_evaluations_and_the_differences(cli: Cli, pets: str, beir: str) -> None:
     found = cli("evaluate", pets, beir, "--compare", "exact=true", "--compare", "mode=semantic", "--json").json()
     alone = cli("evaluate", pets, beir, "--json").json()
-    assert (found["a"], found["b"]) == (alone, {**alone, "options": {"exact": True}})
+    assert (found["a"], found["b"]) == (alone, {**alone, "mode": "semantic", "options": {"exact": True}})
     assert list(found["differences"]) == MEASURES
     assert found["differences"]["map"] == {
         "mean": 0.0,
@@ -146,9 +146,9 @@ def test_a_comparison_with_another_collection_asks_it_the_same(cli: Cli, pets: s
     cli("add", "few", "few.jsonl")
     run = cli("evaluate", pets, beir, "--compare-collection", "few")
     assert run.out.splitlines()[:5] == [
-        "A  pets, semantic",
+        "A  pets, hybrid",
         "1 of 2 judged documents not in the collection: relevant ones count as not found",
-        "B  few, semantic",
+        "B  few, hybrid",
         "2 of 2 judged documents not in the collection: relevant ones count as not found",
         "2 queries, 100 documents each",
     ]
@@ -178,9 +178,9 @@ def test_thresholds_of_a_comparison_are_about_the_first_configuration(cli: Cli, 
 def test_a_picture_is_drawn_of_an_evaluation_and_of_a_comparison(cli: Cli, pets: str, beir: str, folder: Path) -> None:
     run = cli("evaluate", pets, beir, "--plot", "one.svg")
     assert (run.code, run.err) == (0, "semsearch: drawn: one.svg\n")
-    assert "pets, semantic" in (folder / "one.svg").read_text()
+    assert "pets, hybrid" in (folder / "one.svg").read_text()
     assert cli("evaluate", pets, beir, "--compare", "exact=true", "--plot", "two.svg").code == 0
-    assert "B: pets, semantic, exact=True" in (folder / "two.svg").read_text()
+    assert "B: pets, hybrid, exact=True" in (folder / "two.svg").read_text()
 
 
 # --- mistakes

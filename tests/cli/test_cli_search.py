@@ -15,9 +15,12 @@ def test_search_json_has_exactly_the_fields_of_the_contract(cli: Cli, pets: str)
     assert (run.code, run.err) == (0, "")
     answer = run.json()
     assert list(answer) == ["query", "mode", "hits", "profile"]
-    assert (answer["query"], answer["mode"]) == ("cat on the mat", "semantic")
+    assert (answer["query"], answer["mode"]) == ("cat on the mat", "hybrid")
     first = answer["hits"][0]
-    assert " ".join(first) == "rank score document_id chunk_id start end page heading text title metadata source"
+    assert " ".join(first) == (
+        "rank score document_id chunk_id start end page heading text title metadata source explanation"
+    )
+    assert list(first["explanation"]) == ["semantic", "keyword", "fused", "words", "sentence"]
     assert (first["rank"], first["document_id"], first["title"]) == (1, "cat", "On cats")
     assert (first["start"], first["end"], first["text"]) == (0, 22, "the cat sat on the mat")
     assert first["metadata"] == {"year": 2020}
@@ -26,7 +29,7 @@ def test_search_json_has_exactly_the_fields_of_the_contract(cli: Cli, pets: str)
 
 
 def test_search_for_people_has_rank_score_title_or_id_span_and_text(cli: Cli, pets: str) -> None:
-    run = cli("search", pets, "the cat sat on the mat")
+    run = cli("search", pets, "the cat sat on the mat", "--mode", "semantic")
     assert (run.code, run.err) == (0, "")
     first, *others = run.out.rstrip("\n").split("\n\n")
     head, document_id, text = first.split("\n")
@@ -92,7 +95,9 @@ BAD_SEARCHES = [
     ([""], "the query is empty"),
     ([" \t"], "the query is empty"),
     ([], "say what to search for"),
-    (["cat", "--vector", "[1, 2]"], "both given"),
+    (["cat", "--vector", "[1, 2]"], "2 numbers"),
+    (["cat", "--vector", "[1, 2]", "--mode", "semantic"], "both given"),
+    (["cat", "--fusion", "cold"], "fusion is 'cold'"),
     (["--vector", "[1, 2]"], "2 numbers"),
     (["--vector", "[1, 2"], "--vector is '[1, 2', which is not JSON"),
     (["--vector", "[" * 100_000], "--vector is"),
@@ -120,15 +125,15 @@ def test_a_search_that_cannot_be_answered_exits_with_2_and_says_why(
     assert "Traceback" not in run.err
 
 
-def test_a_query_to_a_collection_without_a_model_exits_with_2_and_asks_for_a_vector(cli: Cli, folder: Path) -> None:
+def test_a_question_of_meaning_without_a_model_exits_with_2_and_asks_for_a_vector(cli: Cli, folder: Path) -> None:
     Collection.create(folder / "indexes/own", dim=2).close()
-    run = cli("search", "own", "cat")
+    run = cli("search", "own", "cat", "--mode", "semantic")
     assert run.code == 2
     assert "pass a vector" in run.err
 
 
 def test_context_prints_the_text_then_the_citations(cli: Cli, pets: str) -> None:
-    run = cli("context", pets, "the cat sat", "-k", "1", "--token-budget", "50")
+    run = cli("context", pets, "the cat sat", "-k", "1", "--token-budget", "50", "--mode", "semantic")
     assert (run.code, run.err) == (0, "")
     text, citations = run.out.split("\n\n")
     assert text == "[1] On cats\nthe cat sat on the mat"

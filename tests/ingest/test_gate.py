@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from semsearch.errors import InvalidDocumentError, InvalidRequestError
-from semsearch.ingest.gate import checked, content_hash, details_hash, distinct_ids, is_storable
+from semsearch.ingest.gate import checked, content_hash, details_hash, distinct_ids
+from semsearch.store.texts import is_storable
 from semsearch.types import Document, Place
 
 

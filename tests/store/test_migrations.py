@@ -16,7 +16,10 @@ def m002_adds_a_column(connection: Connection) -> None:
 def test_the_tables_that_sqlalchemy_knows_are_the_tables_that_migrations_make(tmp_path: Path) -> None:
     store = DocumentStore.create(tmp_path / "c", CollectionSpec(4))
     found = inspect(create_engine(f"sqlite:///{store.path}"))
-    made = {table: {column["name"] for column in found.get_columns(table)} for table in found.get_table_names()}
+    names = [
+        name for name in found.get_table_names() if not name.startswith("keyword")
+    ]  # FTS5's are asked in SQL alone
+    made = {name: {column["name"] for column in found.get_columns(name)} for name in names}
     assert made == {table.name: {column.name for column in table.columns} for table in schema.tables.sorted_tables}
 
 

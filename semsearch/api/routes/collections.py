@@ -34,7 +34,7 @@ def info(request: Request, collection: Opened) -> CollectionInfo:
 
 @router.post("/search")
 def search(collection: Opened, body: SearchRequest) -> SearchResult:
-    """Find the chunks nearest in meaning to a query, or to a vector, by cosine."""
+    """Find the chunks that answer a query best, by its meaning and its words."""
     return collection.search(
         body.query,
         vector=body.vector,
@@ -43,6 +43,8 @@ def search(collection: Opened, body: SearchRequest) -> SearchResult:
         filter=body.filter,
         target_recall=body.target_recall,
         exact=body.exact,
+        fusion=body.fusion,
+        explain=body.explain,
     )
 
 
@@ -59,7 +61,7 @@ def add(request: Request, collection: Opened, body: AddRequest) -> AddReport:
 def context(collection: Opened, body: ContextRequest) -> Context:
     """Put the texts of hits into one text for a language model, each with a citation."""
     return collection.context(
-        body.query, vector=body.vector, token_budget=body.token_budget, k=body.k, filter=body.filter
+        body.query, vector=body.vector, token_budget=body.token_budget, k=body.k, mode=body.mode, filter=body.filter
     )
 
 

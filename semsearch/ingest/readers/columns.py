@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from semsearch.ingest.gate import storable
+from semsearch.store.texts import storable
 from semsearch.types import Document, Metadata
 
 logger = logging.getLogger(__name__)

@@ -11,10 +11,10 @@ from types import ModuleType
 from typing import Any, BinaryIO
 
 from semsearch.errors import MissingDependencyError, SemsearchError
-from semsearch.ingest.gate import storable
 from semsearch.ingest.readers.contract import FoundFile, Read
 from semsearch.ingest.readers.encoding import UTF8, decode
 from semsearch.ingest.readers.structure import too_long
+from semsearch.store.texts import storable
 from semsearch.types import Document, Failure, Limits, Metadata, Place
 
 _LONGEST_MESSAGE = 200

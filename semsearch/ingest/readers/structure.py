@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from semsearch.errors import InvalidDocumentError
-from semsearch.ingest.gate import storable
+from semsearch.store.texts import storable
 from semsearch.types import Place
 
 CELL, LINE, PARAGRAPH = 0, 1, 2  # what lies between two pieces of a text, from the least on

@@ -1,0 +1,133 @@
+"""From a query to hits: the legs of its mode search one snapshot, fusion joins what they found, candidates become hits.
+
+The ways of searching are in `legs`, and the making of hits in `hits`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from semsearch.embedders.protocol import Embedder
+from semsearch.index.contract import Neighbours
+from semsearch.search.explaining import explained
+from semsearch.search.fusion import convex, reciprocal_rank
+from semsearch.search.hits import Candidate, hits_of
+from semsearch.search.legs import keyword_leg, semantic_leg, with_cosines_of
+from semsearch.search.profile import Stopwatch
+from semsearch.search.query import Fusion, Query, embedded
+from semsearch.search.snapshot import Snapshot, SnapshotCache
+from semsearch.store.keyword_query import KeywordQuery, parse_query
+from semsearch.store.records import Ranking
+from semsearch.types import Explanation, Hit, LegScore, Profile, SearchMode, SearchResult
+
+FUSED_DEPTH = 50  # chunks that each leg gives to fusion, or k if that is more
+
+
+def search(snapshots: SnapshotCache, query: Query, dim: int, embedder: Callable[[], Embedder] | None) -> SearchResult:
+    """Answer a query from the newest snapshot; `embedder` gives the collection's model, `None` if it has none."""
+    watch = Stopwatch()
+    with watch.stage("embed"):
+        query = embedded(query, dim, embedder)
+    needs_words = query.mode is not SearchMode.SEMANTIC or query.explain
+    words = parse_query(query.text or "") if needs_words else KeywordQuery()
+    with snapshots.current() as snapshot:
+        hits, profile = _Search(snapshot, query, words, watch).answer()
+        if query.explain:
+            with watch.stage("explain"):
+                hits = explained(hits, query, words, snapshot.reader.keyword, embedder)
+    return SearchResult(query.text, query.mode, hits, profile)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a round of searching proposes, best first; `is_all` if a deeper one would propose nothing else."""
+
+    candidates: Iterator[Candidate]
+    is_all: bool
+    neighbours: Neighbours | None = None  # of the semantic leg
+    scanned: int = 0  # vectors
+
+
+class _Search:
+    """One search in one snapshot."""
+
+    def __init__(self, snapshot: Snapshot, query: Query, words: KeywordQuery, watch: Stopwatch) -> None:
+        self._snapshot, self._query, self._words, self._watch = snapshot, query, words, watch
+        with watch.stage("filter"):
+            self._allowed = None if query.filter is None else snapshot.chunk_ids(query.filter)
+        self._findable = len(snapshot.index) if self._allowed is None else len(self._allowed)
+
+    def answer(self) -> tuple[tuple[Hit, ...], Profile]:
+        """The k best chunks of those that the filter allows: as many of them as there are, or as have words asked for.
+
+        What is proposed and is not in the snapshot is dropped, and the search goes deeper instead; if that is not
+        enough, it is repeated over the stored vectors themselves.
+        """
+        k, mode = self._query.k, self._query.mode
+        enough = k if mode is SearchMode.KEYWORD else min(k, self._findable)
+        depth = max(k, FUSED_DEPTH) if mode is SearchMode.HYBRID else k
+        target_recall = self._query.target_recall
+        while True:
+            found = self._round(depth, target_recall)
+            with self._watch.stage("fetch"):
+                hits = hits_of(found.candidates, self._snapshot.reader, k)
+            if len(hits) >= enough or found.is_all:
+                return hits, self._profile(found)
+            if depth >= self._findable:
+                target_recall = 1.0
+            depth *= 2
+
+    def _round(self, depth: int, target_recall: float) -> _Found:
+        vector = self._query.vector
+        if vector is None:
+            by_words = self._keyword_leg(depth)
+            return _Found(_candidates(by_words, keyword=_Places(by_words)), len(by_words.ids) < depth)
+        with self._watch.stage("vectors"):
+            by_meaning, neighbours = semantic_leg(self._snapshot, vector, depth, self._allowed, target_recall)
+        is_all = depth >= self._findable and neighbours.path == "exact"
+        if self._query.mode is SearchMode.SEMANTIC:
+            candidates = _candidates(by_meaning, semantic=_Places(by_meaning))
+            return _Found(candidates, is_all, neighbours, neighbours.scanned)
+        by_words = self._keyword_leg(depth)
+        whole, scanned = by_meaning, neighbours.scanned
+        with self._watch.stage("fusion"):
+            if self._query.fusion is Fusion.CONVEX:
+                whole, more = with_cosines_of(by_words.ids, by_meaning, self._snapshot, vector)
+                fused, scanned = convex(whole, by_words), scanned + more
+            else:
+                fused = reciprocal_rank(by_meaning, by_words)
+        candidates = _candidates(fused, _Places(whole, len(by_meaning.ids)), _Places(by_words))
+        return _Found(candidates, is_all and len(by_words.ids) < depth, neighbours, scanned)
+
+    def _keyword_leg(self, depth: int) -> Ranking:
+        with self._watch.stage("keyword"):
+            return keyword_leg(self._snapshot, self._words, depth, self._allowed)
+
+    def _profile(self, found: _Found) -> Profile:
+        neighbours, matches = found.neighbours, None if self._allowed is None else len(self._allowed)
+        if neighbours is None:
+            return Profile(None, None, 0, None, matches, self._watch.milliseconds)
+        how = neighbours.path, neighbours.device, found.scanned, neighbours.nprobe
+        return Profile(*how, matches, self._watch.milliseconds)
+
+
+class _Places:
+    """What a ranking says of single chunks; those behind the first `found` have a score and no rank."""
+
+    def __init__(self, ranking: Ranking, found: int | None = None) -> None:
+        self._ranking, self._found = ranking, len(ranking.ids) if found is None else found
+        self._at = {id: at for at, id in enumerate(ranking.ids.tolist())}
+
+    def of(self, chunk_id: int) -> LegScore | None:
+        at = self._at.get(chunk_id)
+        return None if at is None else LegScore(at + 1 if at < self._found else None, float(self._ranking.scores[at]))
+
+
+def _candidates(
+    ranking: Ranking, semantic: _Places | None = None, keyword: _Places | None = None
+) -> Iterator[Candidate]:
+    """The chunks of a ranking, each with what the legs say of it; of two legs the ranking is the fused one."""
+    is_fused = semantic is not None and keyword is not None
+    for score, id in zip(ranking.scores.tolist(), ranking.ids.tolist(), strict=True):
+        by_meaning = None if semantic is None else semantic.of(id)
+        by_words = None if keyword is None else keyword.of(id)
+        yield Candidate(id, score, Explanation(by_meaning, by_words, score if is_fused else None))

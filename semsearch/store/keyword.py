@@ -1,0 +1,152 @@
+"""The full-text index over the chunks: an FTS5 table that holds terms only, changed in the transaction of its chunks.
+
+A row is a chunk, under its id. The table keeps no text (`content=''`): what has to be deleted is worked out from the
+document again, which is exact as long as `terms.VERSION` is the one that the index was made by. What terms are is in
+`terms`, and what a query asks for in `keyword_query`.
+"""
+
+import json
+import math
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from sqlalchemy import Connection
+
+from semsearch.store.keyword_query import KeywordQuery
+from semsearch.store.records import Ranking
+from semsearch.store.terms import columns_of
+from semsearch.types import Ids
+
+StoredDocuments: TypeAlias = Iterable[tuple[int, int, int]]  # documents.seq, first_chunk, last_chunk
+Row: TypeAlias = tuple[int, str, str, str, str]  # chunk id; the terms of title, heading and text; the parts
+
+_DECIMALS = 9  # of a score
+MAX_TERMS = 128  # of a query; the rarest ones
+# If a query's rarest words are in so few chunks together, and yet in enough, only these are ranked, by all words: FTS5
+# would give a score to every chunk that has any of them, and most of those have nothing but the most frequent ones.
+RANKED = 2_000
+_ADD = "INSERT INTO keyword (rowid, title, heading, text, parts) VALUES (?, ?, ?, ?, ?)"
+_REMOVE = "INSERT INTO keyword (keyword, rowid, title, heading, text, parts) VALUES ('delete', ?, ?, ?, ?, ?)"
+# a word counts twice in a title or a heading; a part of a word, or a hyphened compound in one, a third
+_BEST = """SELECT rowid, bm25(keyword, 2.0, 2.0, 1.0, 0.3) AS score FROM keyword WHERE keyword MATCH ?
+    ORDER BY score, rowid LIMIT ?"""
+_FREQUENCIES = "SELECT term, doc FROM keyword_terms WHERE term IN (SELECT value FROM json_each(?))"
+
+
+class KeywordIndex:
+    """The index in one transaction, which has to be one that writes for what changes it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, documents: StoredDocuments) -> None:
+        """Index the chunks of documents that are stored; a chunk without any term has no row."""
+        self._cursor().executemany(_ADD, self._rows(documents))
+
+    def remove(self, documents: StoredDocuments) -> None:
+        """Take the chunks of documents out, which have to be stored still as they were when they were added."""
+        self._cursor().executemany(_REMOVE, self._rows(documents))
+
+    def rebuild(self) -> None:
+        """Make the index anew from all documents."""
+        self._cursor().execute("INSERT INTO keyword (keyword) VALUES ('delete-all')")
+        self.add(self._cursor().execute("SELECT seq, first_chunk, last_chunk FROM documents ORDER BY seq"))
+
+    def optimize(self) -> None:
+        """Join the segments that additions have left, if there are several."""
+        [(segments,)] = self._cursor().execute("SELECT count(DISTINCT segid) FROM keyword_idx").fetchall()
+        if segments > 1:
+            self._cursor().execute("INSERT INTO keyword (keyword) VALUES ('optimize')")
+
+    def frequencies(self, terms: Iterable[str]) -> dict[str, int]:
+        """In how many chunks each of the terms is; those that are in none are left out."""
+        return dict(self._cursor().execute(_FREQUENCIES, (json.dumps(list(terms)),)).fetchall())
+
+    def rarity(self, terms: Iterable[str]) -> dict[str, float]:
+        """A weight above 0 for each of the terms that is in the index, the larger the fewer chunks it is in."""
+        [(chunks,)] = self._cursor().execute("SELECT count(*) FROM keyword_docsize").fetchall()
+        frequencies = self.frequencies(terms)
+        return {term: math.log(1 + (chunks - found + 0.5) / (found + 0.5)) for term, found in frequencies.items()}
+
+    def search(self, query: KeywordQuery, depth: int, allowed: Ids | None = None) -> Ranking:
+        """The `depth` best chunks, or all there are if those are fewer.
+
+        Args:
+            query: what they have to hold; nothing finds nothing.
+            depth: chunks asked for.
+            allowed: ids of the chunks that may be found, ascending.
+        """
+        frequencies = self.frequencies(query.terms)
+        terms = sorted(frequencies, key=lambda term: (frequencies[term], term))[:MAX_TERMS]
+        rare = len(terms) if query.phrases else _rare([frequencies[term] for term in terms], depth)
+        found = self._best(query, terms[:rare], terms[rare:], depth, allowed)
+        if len(found.ids) < depth and rare < len(terms):
+            found = self._best(query, terms, (), depth, allowed)
+        return found
+
+    def _best(
+        self, query: KeywordQuery, terms: Sequence[str], frequent: Sequence[str], depth: int, allowed: Ids | None
+    ) -> Ranking:
+        """The best chunks that have a phrase, a prefix or one of `terms`; the frequent ones only give them scores."""
+        expression = _expression(query, terms, frequent)
+        values = (expression, depth if allowed is None else -1)
+        rows = self._cursor().execute(_BEST, values).fetchall() if expression else []
+        ids = np.array([id for id, _ in rows], dtype=np.int64)
+        scores = np.array([-score for _, score in rows], dtype=np.float64)
+        scores = (scores / (2 if frequent else 1)).round(_DECIMALS)  # twice: see _expression
+        if allowed is not None:
+            permitted = np.isin(ids, allowed, assume_unique=True)
+            ids, scores = ids[permitted][:depth], scores[permitted][:depth]
+        return Ranking(scores, ids)
+
+    def _rows(self, documents: StoredDocuments) -> Iterator[Row]:
+        """What is indexed of each chunk."""
+        ask = self._cursor().execute
+        for seq, first, last in documents:
+            [(title, text)] = ask("SELECT title, text FROM documents WHERE seq = ?", (seq,)).fetchall()
+            title_columns = columns_of(title or "")
+            spans = 'SELECT id, start, "end", heading FROM chunks WHERE id BETWEEN ? AND ? ORDER BY id'
+            for chunk_id, start, end, heading in ask(spans, (first, last)).fetchall():
+                columns = (title_columns, columns_of(heading or ""), columns_of(text[start:end]))
+                parts = " ".join(filter(None, (each.parts for each in columns)))
+                if any(each.terms for each in columns):
+                    yield chunk_id, *(each.terms for each in columns), parts
+
+    def _cursor(self) -> sqlite3.Cursor:
+        """The driver's own: SQLAlchemy would take longer than SQLite, and has no words for FTS5."""
+        return self._connection.connection.cursor()  # type: ignore[return-value]
+
+
+def _rare(frequencies: Sequence[int], depth: int) -> int:
+    """How many of the terms, rarest first, it takes to find `depth` chunks, and more as long as there is room."""
+    chunks = 0
+    for number, frequency in enumerate(frequencies):
+        if chunks >= depth and chunks + frequency > RANKED:
+            return number
+        chunks += frequency
+    return len(frequencies)
+
+
+def _expression(query: KeywordQuery, terms: Sequence[str], frequent: Sequence[str]) -> str:
+    """FTS5's expression; every term is a quoted string, in which nothing is an operator.
+
+    FTS5 scores all that an expression names, as often as it is named: what is required is named again among what may be
+    there, and where that is words, the rest is named twice as well.
+    """
+    # parts stand side by side in their column, and do not in any text
+    phrases = [f"{{title heading text}} : {_quoted(' '.join(phrase))}" for phrase in query.phrases]
+    options = [*(f"{_quoted(prefix)} *" for prefix in query.prefixes), *map(_quoted, terms)]
+    more = [*map(_quoted, frequent)]
+    if phrases:
+        return " AND ".join([*phrases, f"({_any([*phrases, *options])})"])
+    return f"({_any(options)}) AND ({_any([*options, *more, *more])})" if more else _any(options)
+
+
+def _any(operands: Iterable[str]) -> str:
+    return " OR ".join(operands)
+
+
+def _quoted(text: str) -> str:
+    return '"{}"'.format(text.replace('"', '""'))
