@@ -96,6 +96,15 @@ def publish(root: Path, name: str, write: Callable[[Callable[[bytes], int]], Non
     return Published(name, hashing.bytes, hashing.sha256())
 
 
+def publish_bytes(root: Path, name: str, data: bytes) -> Published:
+    """Publish `root/name` with these bytes; raises what `publish` does."""
+
+    def write_all(write: Callable[[bytes], int]) -> None:
+        write(data)
+
+    return publish(root, name, write_all)
+
+
 def _check_length(file: BinaryIO, expected: int) -> None:
     found = os.fstat(file.fileno()).st_size
     if found != expected:

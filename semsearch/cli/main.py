@@ -11,7 +11,7 @@ import typer
 from typer.main import get_command
 
 from semsearch import __version__
-from semsearch.cli import adding, evaluating, indexing, judging, reading, removing, reporting, serving, tuning
+from semsearch.cli import adding, evaluating, images, indexing, judging, reading, removing, reporting, serving, tuning
 from semsearch.cli.errors import CLOSED_PIPE, report_error
 from semsearch.cli.output import use_utf8
 from semsearch.cli.shelf import Shelf
@@ -40,6 +40,7 @@ app.command("remove")(removing.remove)
 app.command("compact")(removing.compact)
 app.command("drop")(removing.drop)
 app.command("serve")(serving.serve)
+app.add_typer(images.app, name="images")
 
 
 def _print_version(asked: bool) -> None:

@@ -11,7 +11,11 @@ from semsearch.cli.main import app
 
 PAGE = (Path(__file__).parents[2] / "docs/cli.md").read_text(encoding="utf-8")
 COMMAND: Any = get_command(app)
-COMMANDS: dict[str, Any] = COMMAND.commands
+COMMANDS: dict[str, Any] = {
+    f"{name} {part}".strip(): each
+    for name, command in COMMAND.commands.items()
+    for part, each in getattr(command, "commands", {"": command}).items()
+}
 HELP = {"-h", "--help"}
 
 

@@ -1,0 +1,142 @@
+"""Image files, which may be hostile, as RGB pixels; models and latents are not here.
+
+Bytes are decoded by Pillow, and only as the formats in `FORMATS`, whatever a file's name says. Embedded colour
+profiles are not applied.
+"""
+
+import contextlib
+import io
+import threading
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from semsearch.errors import InvalidDocumentError, InvalidRequestError, MissingDependencyError
+from semsearch.images.protocol import Pixels
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+MAX_PIXELS = 40_000_000
+_WIDE_MODES = frozenset({"I", "F"})  # 32 bits a channel, without a range that says what white is
+_opening = threading.Lock()  # the filters of warnings belong to the process
+
+
+def load_image(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Pixels:
+    """Decode one image: (3, H, W), uint8, RGB.
+
+    It is turned as its EXIF orientation says; what is transparent lies on white; grey, palette and CMYK become RGB;
+    16 bits a channel become 8; of an animation it is the first frame.
+
+    Args:
+        source: a file, or its bytes.
+        max_pixels: the most that width times height may be; it is checked before anything is decoded.
+
+    Raises:
+        InvalidDocumentError: it is no image, not one of `FORMATS`, damaged, cut off, or too large.
+        MissingDependencyError: Pillow is not installed.
+    """
+    where = str(source) if isinstance(source, Path) else f"an image of {len(source):,} bytes"
+    with _refusals(where):
+        image = _open(source)
+        with image:
+            _check_size(where, image.size, max_pixels)
+            image.load()
+            _check_size(where, image.size, max_pixels)
+            return _rgb(where, image)
+
+
+def fit_square(pixels: Pixels, size: int = 512, *, fit: str = "crop") -> Pixels:
+    """Bring (3, H, W) to (3, size, size) by bicubic interpolation with antialiasing.
+
+    Args:
+        pixels: as of `load_image`.
+        size: of a side.
+        fit: `crop` keeps the proportions and cuts what is beyond the middle square; `squash` keeps all of the image
+            and changes its proportions.
+
+    Raises:
+        InvalidRequestError: `fit` is neither, or `size` is below 1.
+        MissingDependencyError: Pillow is not installed.
+    """
+    image_module = _pillow()
+    if fit not in ("crop", "squash") or size < 1:
+        raise InvalidRequestError(f"fit is {fit!r} and size {size}; fit is crop or squash, and size at least 1")
+    height, width = pixels.shape[1:]
+    box = (0.0, 0.0, float(width), float(height))
+    if fit == "crop":
+        side = min(height, width)
+        left, top = (width - side) / 2, (height - side) / 2
+        box = (left, top, left + side, top + side)
+    image = image_module.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+    return _pixels(image.resize((size, size), image_module.Resampling.BICUBIC, box=box))
+
+
+@contextlib.contextmanager
+def _refusals(where: str) -> Iterator[None]:
+    """Tell whatever a decoder raises as the one error that a caller has to know."""
+    try:
+        yield
+    except (InvalidDocumentError, MissingDependencyError):
+        raise
+    except Exception as error:  # every format's decoder has its own errors: SyntaxError, struct.error, zlib.error, ...
+        raise InvalidDocumentError(
+            f"{where} cannot be read as an image ({type(error).__name__}: {error}): "
+            f"give a whole file of {', '.join(FORMATS)}, or save it anew with the program that made it"
+        ) from error
+
+
+def _pillow() -> ModuleType:
+    """Pillow's module `Image`."""
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise MissingDependencyError("images need Pillow: pip install 'semsearch[images]'") from error
+    return Image
+
+
+def _open(source: Path | bytes) -> "Image":
+    """Read the header; Pillow's warning of a decompression bomb is an error."""
+    image_module = _pillow()
+    file = source if isinstance(source, Path) else io.BytesIO(source)
+    with _opening, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", image_module.DecompressionBombWarning)
+        image: Image = image_module.open(file, formats=FORMATS)
+        return image
+
+
+def _check_size(where: str, size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels or not width * height:
+        raise InvalidDocumentError(
+            f"{where} says that it has {width} x {height} = {width * height:,} pixels; from 1 to {max_pixels:,} are "
+            "read: scale it down, or allow more with max_pixels"
+        )
+
+
+def _rgb(where: str, image: "Image") -> Pixels:
+    from PIL import Image, ImageOps
+
+    if image.mode in _WIDE_MODES:
+        raise InvalidDocumentError(
+            f"{where} has 32 bits a channel (Pillow's mode {image.mode}), and nothing says which value is white: "
+            "save it with 8 or 16 bits a channel"
+        )
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I;16"):
+        grey = (np.asarray(upright).astype(np.uint32) * 255 + 32_767) // 65_535  # (H, W)
+        upright = Image.fromarray(grey.astype(np.uint8))
+    if upright.has_transparency_data:
+        layer = upright.convert("RGBA")
+        upright = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return _pixels(upright.convert("RGB"))
+
+
+def _pixels(image: "Image") -> Pixels:
+    return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))  # (3, H, W)

@@ -1,0 +1,39 @@
+"""The commands for images."""
+
+from pathlib import Path
+
+import pytest
+from cli.command_line import Cli
+from images.image_files import write_photographs
+
+
+@pytest.fixture(autouse=True)
+def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEMSEARCH_DEVICE", "cpu")
+
+
+def test_train_leaves_out_what_is_no_image_and_names_the_folder_of_the_model(cli: Cli, folder: Path) -> None:
+    write_photographs(folder / "photographs" / "deeper", 2)
+    (folder / "photographs" / "notes.txt").write_text("no image")
+    done = cli("images", "train", "photographs", "--out", "trained", "--steps", "1", "--json")
+    assert done.code == 0
+    assert done.json() == {"model": "trained/model-00000001", "steps": 1, "images": 2}
+    assert "notes.txt cannot be read as an image" in done.err
+    assert (folder / "trained" / "model-00000001" / "config.json").exists()
+
+
+def test_training_into_a_folder_twice_needs_resume(cli: Cli, folder: Path) -> None:
+    write_photographs(folder / "photographs", 1)
+    arguments = ["images", "train", "photographs", "--out", "trained", "--steps"]
+    assert cli(*arguments, "1").code == 0
+    refused = cli(*arguments, "2")
+    assert refused.code == 2
+    assert "resume it" in refused.err
+    assert cli(*arguments, "2", "--resume").out.startswith("trained/model-00000002: trained on 1 image, 2 steps")
+
+
+def test_a_folder_without_images_is_the_users_mistake(cli: Cli, folder: Path) -> None:
+    (folder / "empty").mkdir()
+    refused = cli("images", "train", "empty", "--out", "trained")
+    assert refused.code == 2
+    assert "no images to train on" in refused.err
