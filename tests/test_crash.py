@@ -99,9 +99,9 @@ def run_to_the_end(corpus: Corpus, indexes: Path) -> dict[str, int]:
     return report
 
 
-def run_and_kill(corpus: Corpus, indexes: Path, after: float) -> int:
-    """Kill `add` after so many seconds; returns how many documents it had acknowledged by then."""
-    acknowledged = [0]
+def run_and_kill(corpus: Corpus, indexes: Path, *, documents: int, seconds: float) -> int:
+    """Kill `add` so long after it acknowledged so many documents; returns how many it had acknowledged by then."""
+    acknowledged, reached = [0], threading.Event()
     command = [*corpus.command(indexes), "--verbose"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
 
@@ -110,10 +110,15 @@ def run_and_kill(corpus: Corpus, indexes: Path, after: float) -> int:
             for line in process.stderr:
                 if match := COMMITTED.search(line):
                     acknowledged[0] = int(match[1])
+                if acknowledged[0] >= documents:
+                    reached.set()
+            reached.set()
 
         listener = threading.Thread(target=listen)
         listener.start()
-        time.sleep(after)
+        if documents > 0:
+            reached.wait()
+        time.sleep(seconds)
         process.send_signal(signal.SIGKILL)
         listener.join()
     return acknowledged[0]
@@ -127,7 +132,8 @@ def kill_and_check(corpus: Corpus, folder: Path, kills: int, seed: int = 1) -> l
     whole, rng, acknowledged = contents(folder / "whole"), random.Random(seed), []
     for number in range(kills):
         indexes = folder / f"killed-{number}"
-        acked = run_and_kill(corpus, indexes, rng.uniform(0.1, 1.0) * duration)
+        documents = rng.randrange(-len(corpus.ids) // 4, len(corpus.ids))  # below 1: by time alone
+        acked = run_and_kill(corpus, indexes, documents=documents, seconds=rng.uniform(0, 0.3) * duration)
         acknowledged.append(acked)
         try:
             present = contents(indexes)
@@ -159,8 +165,8 @@ def test_twenty_kills_while_an_index_is_built_lose_nothing(tmp_path: Path) -> No
 @pytest.mark.model
 @pytest.mark.timeout(3_000)
 def test_twenty_kills_while_the_model_embeds_lose_nothing(tmp_path: Path) -> None:
-    acknowledged = kill_and_check(corpus(tmp_path, 2_000, dim=None), tmp_path, kills=20)
-    assert sum(0 < count < 2_000 for count in acknowledged) >= 5
+    acknowledged = kill_and_check(corpus(tmp_path, 4_000, dim=None), tmp_path, kills=20)
+    assert sum(0 < count < 4_000 for count in acknowledged) >= 5
 
 
 def test_the_check_notices_a_document_that_was_lost(tmp_path: Path) -> None:
