@@ -102,10 +102,10 @@ def sync(
     """
     cut = _said(method=chunking, tokens=chunk_tokens, overlap=overlap)
     target = Target(Shelf.of(context), collection, model, dim, target_recall, precision=precision, chunking=cut)
+    source = Files(paths, remove=remove, retry_failed=retry_failed)
     if dry_run:
-        tell_plan(target, paths, files=files, as_json=as_json)
+        tell_plan(target, source, files=files, as_json=as_json)
     else:
-        source = Files(paths, remove=remove, retry_failed=retry_failed)
         ingest(target, source, files=files, verbose=verbose, as_json=as_json)
 
 

@@ -194,7 +194,7 @@ def _added_to_new(target: Target, source: Source, limits: "Limits", *, shown: bo
     return report
 
 
-def tell_plan(target: Target, paths: list[str], *, files: bool, as_json: bool) -> None:
+def tell_plan(target: Target, source: Files, *, files: bool, as_json: bool) -> None:
     """What a sync would do; for a collection that does not exist, as if it did."""
     limits = target.shelf.limits()
     with contextlib.ExitStack() as stack:
@@ -203,7 +203,7 @@ def tell_plan(target: Target, paths: list[str], *, files: bool, as_json: bool) -
         except CollectionNotFoundError:
             shelf = replace(target.shelf, indexes=Path(stack.enter_context(tempfile.TemporaryDirectory())))
             collection = replace(target, shelf=shelf).create(tell=False)
-        plan = stack.enter_context(collection).plan_sync(paths, limits=limits)
+        plan = stack.enter_context(collection).plan_sync(source.paths, retry_failed=source.retry_failed, limits=limits)
     if as_json:
         print_json({"collection": target.name, **asdict(plan)})
         return

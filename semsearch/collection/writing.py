@@ -14,11 +14,7 @@ from semsearch.ingest.items import Item
 from semsearch.ingest.judging import judge
 from semsearch.ingest.maintenance import maintain, tune
 from semsearch.ingest.pipeline import add_documents, try_maintenance
-from semsearch.ingest.plan import plan_sync
 from semsearch.ingest.queries import tuning_vectors
-from semsearch.ingest.reading import Reading
-from semsearch.ingest.sources import source_items
-from semsearch.ingest.sync import Sync
 from semsearch.reports import AddReport, ProgressCallback, RemoveReport, SyncPlan
 from semsearch.store.filters import parse_filter
 from semsearch.store.texts import is_storable
@@ -91,15 +87,30 @@ class Writable(Parts):
         Raises:
             CollectionLockedError, EmbedderMismatchError, StoreFullError: as of `add`.
         """
+        from semsearch.ingest.reading import Reading  # 60 ms, which searches do without
+        from semsearch.ingest.sync import Sync
+
         with Reading(limits or Limits()) as reading:
             items = Sync(self._store, reading, base=base, retry_failed=retry_failed).items(paths)
             return self._add(items, progress, maintain=maintain, remove_vanished=remove)
 
-    def plan_sync(self, paths: Sequence[str], *, base: Path | None = None, limits: Limits | None = None) -> SyncPlan:
+    def plan_sync(
+        self,
+        paths: Sequence[str],
+        *,
+        base: Path | None = None,
+        retry_failed: bool = False,
+        limits: Limits | None = None,
+    ) -> SyncPlan:
         """What `sync` would do with these paths, and how long it would take; nothing is changed."""
+        from semsearch.ingest.plan import plan_sync
+        from semsearch.ingest.reading import Reading
+        from semsearch.ingest.sync import Sync
+
         embedder = None if self._store.spec.model is None else self._embedder.get
         with Reading(limits or Limits()) as reading:
-            return plan_sync(Sync(self._store, reading, base=base), reading, embedder, self._store.spec.chunking, paths)
+            sync = Sync(self._store, reading, base=base, retry_failed=retry_failed)
+            return plan_sync(sync, reading, embedder, self._store.spec.chunking, paths)
 
     def build(
         self,
@@ -110,6 +121,10 @@ class Writable(Parts):
         progress: ProgressCallback | None = None,
     ) -> AddReport:
         """Bring the collection up to date with the sources of a recipe; relative paths start at `base`, its folder."""
+        from semsearch.ingest.reading import Reading
+        from semsearch.ingest.sources import source_items
+        from semsearch.ingest.sync import Sync
+
         with Reading(limits or Limits()) as reading:
             return self._add(source_items(recipe, Sync(self._store, reading, base=base)), progress)
 

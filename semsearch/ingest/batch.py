@@ -60,4 +60,5 @@ class Batch:
 
     @property
     def is_worth_a_commit(self) -> bool:
-        return bool(self.new or self.changed or self.begun or self.ended or self.touched or self.vanished)
+        """Leaving out what becomes of vanished files."""
+        return bool(self.new or self.changed or self.begun or self.ended or self.touched)

@@ -8,7 +8,7 @@ import numpy as np
 
 from semsearch.errors import InvalidVectorError
 from semsearch.ingest.batch import Batch, Prepared
-from semsearch.ingest.items import FileEnds, FileVanished
+from semsearch.ingest.items import FileVanished
 from semsearch.ingest.preparing import failure_of, text_hash
 from semsearch.ingest.tally import FileTally, Tally
 from semsearch.reports import FileOutcome, FileReport
@@ -37,7 +37,7 @@ class Committing:
         """Store it; returns the number of its chunks."""
         vectors = {**batch.known, **embedded}
         entries = [(item, entry) for item, spans in batch.new if (entry := self._entry(item, spans, vectors))]
-        if batch.is_worth_a_commit:
+        if batch.is_worth_a_commit or self._let_go(batch):
             with self._store.write() as writer:
                 self._write(writer, batch, [entry for _, entry in entries])
         self._count(batch, entries)
@@ -47,14 +47,14 @@ class Committing:
         writer.source_files.put(SourceFile(tally.path) for tally in batch.begun)
         writer.put(entries)
         writer.update_details([(each.document, each.details_hash, each.source_file) for each in batch.changed])
-        for end, tally in batch.ended:
-            self._take_vanished(writer, end, tally)
+        for _, tally in batch.ended:
+            self._take_vanished(writer, tally)
         writer.source_files.put(replace(end.file, failures=tuple(tally.failures)) for end, tally in batch.ended)
         writer.source_files.put(batch.touched)
-        if self._remove:
-            for each in batch.vanished:
-                writer.remove(writer.source_files.documents(each.file.path))
-            writer.source_files.forget([each.file.path for each in batch.vanished])
+        gone = self._let_go(batch)
+        for path in gone:
+            writer.remove(writer.source_files.documents(path))
+        writer.source_files.forget(gone)
 
     def _entry(self, item: Prepared, spans: Sequence[Span], vectors: Embedded) -> Entry | None:
         """What is stored of a document, `None` if the model gave no usable vector for it."""
@@ -67,9 +67,16 @@ class Committing:
         usable = np.stack([row for row in rows if not isinstance(row, InvalidVectorError)])
         return Entry(item.document, item.content_hash, item.details_hash, tuple(spans), usable, item.source_file)
 
-    def _take_vanished(self, writer: StoreWriter, end: FileEnds, tally: FileTally) -> None:
-        """Look for documents that were in the file when it was read the last time, and remove them if that is asked."""
-        if not end.whole or tally.known is None or not tally.known.documents:
+    def _let_go(self, batch: Batch) -> list[str]:
+        """The paths of files to be forgotten: those that have vanished and may go, or have nothing to lose."""
+        return [each.file.path for each in batch.vanished if self._remove or not each.file.documents]
+
+    def _take_vanished(self, writer: StoreWriter, tally: FileTally) -> None:
+        """Look for documents that were in the file when it was read the last time, and remove them if that is asked.
+
+        One that did not come may be what failed, if anything of the file did.
+        """
+        if tally.failures or tally.known is None or not tally.known.documents:
             return
         gone = [each for each in writer.source_files.documents(tally.path) if each not in self._seen]
         if self._remove:
@@ -108,6 +115,6 @@ class Committing:
             case FileTally():
                 return of.report()
         path, documents = of.file.path, of.file.documents
-        if self._remove:
+        if self._remove or not documents:
             return FileReport(path, FileOutcome.REMOVED, removed=documents)
         return FileReport(path, FileOutcome.VANISHED, vanished=documents)

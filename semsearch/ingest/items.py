@@ -6,6 +6,7 @@ A document belongs to the file that has begun and not ended; what comes outside 
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from semsearch.ingest.finding import UnreadFile
 from semsearch.store.records import SourceFile
 from semsearch.types import Document, Failure
 
@@ -20,15 +21,9 @@ class FileBegins:
 
 @dataclass(frozen=True, slots=True)
 class FileEnds:
-    """All of the file was given, less the failures among it.
-
-    Attributes:
-        file: what it was when it was read.
-        whole: documents that did not come are no longer in it.
-    """
+    """All of the file was given, less the failures among it; `file` is what it was when it was read."""
 
     file: SourceFile
-    whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +35,10 @@ class FileSkipped:
 
 
 @dataclass(frozen=True, slots=True)
-class FileUnread:
-    """The file is of a kind that no reader is for."""
-
-    path: str
-    kind: str
-
-
-@dataclass(frozen=True, slots=True)
 class FileVanished:
     """The file was read once, and is not there any more."""
 
     file: SourceFile
 
 
-Item: TypeAlias = Document | Failure | FileBegins | FileEnds | FileSkipped | FileUnread | FileVanished
+Item: TypeAlias = Document | Failure | FileBegins | FileEnds | FileSkipped | FileVanished | UnreadFile

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 from semsearch.embedders.protocol import Embedder
 from semsearch.errors import InvalidRequestError
+from semsearch.ingest.chunking.chunker import Chunker
+from semsearch.ingest.finding import UnreadFile
 from semsearch.ingest.gate import checked
-from semsearch.ingest.items import FileUnread, FileVanished
+from semsearch.ingest.items import FileVanished
 from semsearch.ingest.reading import Reading
-from semsearch.ingest.sync import Compared, Sync
+from semsearch.ingest.sync import Compared, Found, Sync
 from semsearch.ingest.tally import skipped_report
 from semsearch.reports import FileOutcome, FileReport, SyncPlan
 from semsearch.types import Chunking, Document, Failure
@@ -49,26 +51,28 @@ def plan_sync(
     )
 
 
-def _report(each: Compared | Failure | FileUnread | FileVanished) -> FileReport:
+def _report(each: Found) -> FileReport:
     match each:
         case Failure():
             return FileReport(each.where, FileOutcome.FAILED, failed=1, reason=each.reason)
-        case FileUnread():
+        case UnreadFile():
             return FileReport(each.path, FileOutcome.UNREAD)
         case FileVanished():
             return FileReport(each.file.path, FileOutcome.VANISHED, vanished=each.file.documents)
     known = each.known
+    if not each.present.hash:
+        return FileReport(
+            each.present.path, FileOutcome.FAILED, failed=1, reason="cannot be read; check its permissions"
+        )
     if each.changed:
         outcome = FileOutcome.UPDATED if known is not None and known.documents else FileOutcome.ADDED
         return FileReport(each.present.path, outcome)
-    return skipped_report(each.present if known is None else known)
+    return skipped_report(each.present)
 
 
 def _seconds(changed: Sequence[Compared], reading: Reading, embedder: Embedder, chunking: Chunking) -> float:
     """Of embedding all of it, by what a sample of the files has of tokens a byte, and the model of tokens a second."""
     step = max(1, len(changed) // _SAMPLE_FILES)
-    from semsearch.ingest.chunking.chunker import Chunker  # 30 ms, which searches do without
-
     chunker = Chunker(embedder.count_tokens, embedder.max_tokens, chunking)
     size, texts = 0, []
     for each in changed[::step]:

@@ -9,8 +9,9 @@ from semsearch.embedders.protocol import Embedder
 from semsearch.errors import DuplicateDocumentError, InvalidRequestError
 from semsearch.index.vectors import as_stored, as_vector
 from semsearch.ingest.batch import Batch, Prepared
+from semsearch.ingest.finding import UnreadFile
 from semsearch.ingest.gate import checked, content_hash, details_hash
-from semsearch.ingest.items import FileBegins, FileEnds, FileSkipped, FileUnread, FileVanished, Item
+from semsearch.ingest.items import FileBegins, FileEnds, FileSkipped, FileVanished, Item
 from semsearch.ingest.reuse import EmbeddedTexts
 from semsearch.ingest.tally import FileTally, Tally, skipped_report
 from semsearch.reports import FileOutcome, FileReport
@@ -62,7 +63,7 @@ class Preparation:
                 self._file = None
             case FileSkipped():
                 self._skip(item, batch)
-            case FileUnread():
+            case UnreadFile():
                 reason = f"no reader is for {item.kind} files" if item.kind.startswith(".") else "it has no suffix"
                 batch.reports.append(FileReport(item.path, FileOutcome.UNREAD, reason=reason))
             case FileVanished():

@@ -39,18 +39,20 @@ def source_items(recipe: Recipe, sync: Sync) -> Iterator[Item]:
 
 def count_sources(recipe: Recipe, *, base: Path) -> int | None:
     """Count the documents to come, for a progress bar; `None` if a source cannot tell without reading everything."""
-    files = [source for source in recipe.sources if isinstance(source, FilesSource)]
-    if len(files) < len(recipe.sources):
-        return None
-    return reading.count_documents([path for source in files for path in source.paths], base=base)
+    paths = _paths(recipe)
+    return None if paths is None else reading.count_documents(paths, base=base)
 
 
 def failures_only(recipe: Recipe, *, base: Path) -> list[Failure] | None:
     """Why there is nothing to be read from the sources; `None` if there is something."""
+    paths = _paths(recipe)
+    return None if paths is None else reading.failures_only(paths, base=base)
+
+
+def _paths(recipe: Recipe) -> list[str] | None:
+    """Of all sources; `None` if one is no files."""
     files = [source for source in recipe.sources if isinstance(source, FilesSource)]
-    if len(files) < len(recipe.sources):
-        return None
-    return reading.failures_only([path for source in files for path in source.paths], base=base)
+    return [path for source in files for path in source.paths] if len(files) == len(recipe.sources) else None
 
 
 def _explained(error: ErrorDetails) -> str:

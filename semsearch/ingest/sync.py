@@ -13,9 +13,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
+from typing import TypeAlias
 
 from semsearch.ingest.finding import UnreadFile, find_files
-from semsearch.ingest.items import FileBegins, FileEnds, FileSkipped, FileUnread, FileVanished, Item
+from semsearch.ingest.items import FileBegins, FileEnds, FileSkipped, FileVanished, Item
 from semsearch.ingest.readers.contract import FoundFile
 from semsearch.ingest.readers.registry import READERS
 from semsearch.ingest.reading import Reading, log_passed_over
@@ -34,7 +35,7 @@ class Compared:
     """A file beside what is known of it.
 
     Attributes:
-        present: what it is now, with an empty hash where that need not be looked at.
+        present: what it is now, with an empty hash if it cannot be looked at.
         known: what it was when it was read; None: never.
         changed: it has to be read.
         touched: only its size and time have to be noted.
@@ -47,8 +48,11 @@ class Compared:
     touched: bool = False
 
 
+Found: TypeAlias = Compared | Failure | FileVanished | UnreadFile
+
+
 class Sync:
-    """Reads what has changed among the files of some paths.
+    """Reads what has changed among the files of some paths, and each of them once; one call's.
 
     Args:
         store: what knows the files.
@@ -61,6 +65,7 @@ class Sync:
         self, store: DocumentStore, reading: Reading, *, base: Path | None = None, retry_failed: bool = False
     ) -> None:
         self._store, self._reading, self._base, self._retry = store, reading, base, retry_failed
+        self._seen: set[str] = set()  # paths of files, as they were given
 
     def items(self, paths: Sequence[str]) -> Iterator[Item]:
         """Yield what is to be done for these paths: files, folders, globs, and `-` for JSON Lines on standard input."""
@@ -78,46 +83,36 @@ class Sync:
                     match each:
                         case Compared(changed=True):
                             yield from _read(each, next(documents))
-                        case Compared(known=SourceFile() as known, touched=touched):
-                            present = replace(each.present, failures=known.failures, documents=known.documents)
-                            yield FileSkipped(present, touched)
-                        case FileVanished() | FileUnread() | Failure():
+                        case Compared():
+                            yield FileSkipped(each.present, each.touched)
+                        case _:
                             yield each
 
-    def compare(self, path: str) -> Iterator[Compared | Failure | FileUnread | FileVanished]:
+    def compare(self, path: str) -> Iterator[Found]:
         """Yield the files of a path beside what is known of them, and in the end those that have vanished from it."""
         return itertools.chain.from_iterable(self._compared_groups(path))
 
-    def _compared_groups(self, path: str) -> Iterator[list[Compared | Failure | FileUnread | FileVanished]]:
+    def _compared_groups(self, path: str) -> Iterator[list[Found]]:
         passed_over: Counter[str] = Counter()
         found: set[str] = set()
         whole = True
         for some in batched(find_files(path, READERS, passed_over, self._base), _AT_ONCE):
-            group = self._compared_group(some)
-            found.update(file.document_id for file in some if isinstance(file, FoundFile))
-            whole = whole and not any(isinstance(each, Failure) for each in group)
-            yield group
+            whole = whole and not any(isinstance(each, Failure) for each in some)
+            yield self._compared_group([each for each in some if _path(each) not in self._seen])
+            found.update(filter(None, map(_path, some)))
+            self._seen |= found
         log_passed_over(path, passed_over)
         if whole and found:  # a folder in which nothing is found is more likely not mounted than empty
             yield list(self._vanished(path, found))
 
-    def _compared_group(
-        self, some: Sequence[FoundFile | UnreadFile | Failure]
-    ) -> list[Compared | Failure | FileUnread | FileVanished]:
+    def _compared_group(self, some: Sequence[FoundFile | UnreadFile | Failure]) -> list[Found]:
         with self._store.read() as reader:
             known = reader.source_files.known(each.document_id for each in some if isinstance(each, FoundFile))
-        group: list[Compared | Failure | FileUnread | FileVanished] = []
-        for each in some:
-            match each:
-                case FoundFile():
-                    group.append(self._compared(each, known.get(each.document_id)))
-                case UnreadFile():
-                    group.append(FileUnread(each.path, each.kind))
-                case Failure():
-                    group.append(each)
-        return group
+        return [
+            self._compared(each, known.get(each.document_id)) if isinstance(each, FoundFile) else each for each in some
+        ]
 
-    def _compared(self, file: FoundFile, known: SourceFile | None) -> Compared | Failure:
+    def _compared(self, file: FoundFile, known: SourceFile | None) -> Compared:
         reader = READERS[file.path.suffix.lower()]
         name = f"{reader.name}/{reader.version}"
         try:
@@ -128,10 +123,12 @@ class Sync:
             if (known.size, known.modified_ns) == (state.st_size, state.st_mtime_ns):
                 return Compared(file, known, known, changed=False)
             present = replace(present, hash=hash_of(file.path))
-        except OSError as error:
-            return Failure(str(file.path), f"cannot be read: {error.strerror or error}; check its permissions")
-        same = present.hash == known.hash
-        return Compared(file, present, known, changed=not same, touched=same)
+        except OSError:  # which is the failure that reading it will yield
+            return Compared(file, SourceFile(file.document_id, reader=name), known, changed=True)
+        if present.hash != known.hash:
+            return Compared(file, present, known, changed=True)
+        present = replace(known, size=present.size, modified_ns=present.modified_ns)
+        return Compared(file, present, known, changed=False, touched=True)
 
     def _vanished(self, path: str, found: set[str]) -> Iterator[FileVanished]:
         folder = (self._base or Path()) / path
@@ -147,11 +144,18 @@ class Sync:
 
 def _read(compared: Compared, documents: Iterable[Document | Failure]) -> Iterator[Item]:
     yield FileBegins(compared.present.path, compared.known)
-    whole = True
-    for item in documents:
-        whole = whole and not isinstance(item, Failure)
-        yield item
-    yield FileEnds(_if_unchanged(compared.present, compared.file.path), whole)
+    yield from documents
+    yield FileEnds(_if_unchanged(compared.present, compared.file.path))
+
+
+def _path(found: FoundFile | UnreadFile | Failure) -> str | None:
+    """As it was given."""
+    match found:
+        case FoundFile():
+            return found.document_id
+        case UnreadFile():
+            return found.path
+    return None
 
 
 def hash_of(path: Path) -> bytes:

@@ -1,6 +1,7 @@
 """One call of add_documents: what is refused stops nothing else, and its report is never lost."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from semsearch.errors import CorruptStoreError, InvalidRequestError, MissingDepe
 from semsearch.index import sizing
 from semsearch.ingest import pipeline
 from semsearch.ingest.pipeline import add_documents, try_maintenance
+from semsearch.reports import Progress
 from semsearch.store.documents import DocumentStore
 from semsearch.store.records import CollectionSpec
 from semsearch.types import Document, Failure, Vectors
@@ -189,3 +191,14 @@ def test_an_interruption_does_not_wait_for_what_is_still_to_be_embedded(
         add_documents(texts, lambda: model, documents())
     assert model.document_texts < 1_024
     assert len(stored(texts)) == 0
+
+
+def test_an_error_of_the_progress_callback_leaves_no_thread_behind(texts: DocumentStore) -> None:
+    def refuse(_: Progress) -> None:
+        raise RuntimeError("enough")
+
+    documents = (Document(str(number), f"text {number}") for number in range(5_000))
+    with pytest.raises(RuntimeError, match="enough") as error:
+        add_documents(texts, Slow, documents, refuse)
+    assert error.traceback  # which holds what ran
+    assert not [each for each in threading.enumerate() if each.name.startswith("semsearch-embed")]

@@ -9,8 +9,8 @@ import pytest
 from fakes import FakeEmbedder
 
 from semsearch.collection import Collection
-from semsearch.ingest import reading
-from semsearch.reports import AddReport, FileOutcome, FileReport
+from semsearch.ingest import reading, sync
+from semsearch.reports import AddReport, FileOutcome, FileReport, SyncPlan
 from semsearch.types import Limits
 
 LONG_AGO = 1_600_000_000
@@ -39,6 +39,15 @@ def write(name: str, text: str, *, at: float = LONG_AGO) -> None:
 
 def outcomes(report: AddReport) -> dict[str, str]:
     return {each.path: each.outcome.value for each in report.files}
+
+
+def outcomes_of_plan(plan: SyncPlan) -> dict[str, str]:
+    return {each.path: each.outcome.value for each in plan.files}
+
+
+def version(collection: Collection) -> int:
+    with collection._store.read() as reader:
+        return reader.state().version
 
 
 def ids(collection: Collection) -> list[str]:
@@ -144,6 +153,66 @@ def test_a_line_that_cannot_be_read_any_more_removes_nothing(collection: Collect
     assert ids(collection) == ["x", "y"]
 
 
+def test_a_document_that_is_refused_now_is_not_taken_for_one_that_is_gone(collection: Collection) -> None:
+    write("many.jsonl", '{"id": "x", "text": "one"}\n{"id": "y", "text": "two"}\n')
+    collection.sync(["docs"])
+    write("many.jsonl", '{"id": "x", "text": "one", "a.b": 1}\n{"id": "y", "text": "two"}\n', at=LONG_AGO + 1)
+    report = collection.sync(["docs"], remove=True)
+    assert ([each.document_id for each in report.failed], report.removed) == (["x"], 0)
+    assert ids(collection) == ["x", "y"]
+
+
+def test_a_file_whose_reader_is_gone_has_not_vanished(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("a.txt", "one")
+    write("b.html", "<p>two</p>")
+    collection.sync(["docs"])
+    monkeypatch.setattr(sync, "READERS", {".txt": sync.READERS[".txt"]})
+    report = collection.sync(["docs"], remove=True)
+    assert outcomes(report) == {"docs/a.txt": "skipped", "docs/b.html": "unread"}
+    assert ids(collection) == ["docs/a.txt", "docs/b.html"]
+
+
+def test_a_file_that_two_paths_lead_to_is_read_once(collection: Collection) -> None:
+    write("a.txt", "one")
+    report = collection.sync(["docs", "docs/a.txt", "docs/*.txt"])
+    assert (report.added, report.failed, outcomes(report)) == (1, (), {"docs/a.txt": "added"})
+    assert outcomes(collection.sync(["docs/a.txt", "docs"], remove=True)) == {"docs/a.txt": "skipped"}
+
+
+def test_a_file_that_cannot_be_opened_keeps_its_documents_and_is_in_quarantine_until_it_can(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("a.txt", "one")
+    collection.sync(["docs"])
+    write("a.txt", "two", at=LONG_AGO + 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", lambda *_: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+        assert outcomes_of_plan(collection.plan_sync(["docs"])) == {"docs/a.txt": "failed"}
+        assert outcomes(collection.sync(["docs"], remove=True)) == {"docs/a.txt": "failed"}
+    assert "Permission denied" in collection.info().quarantined[0].reason
+    assert outcomes(collection.sync(["docs"])) == {"docs/a.txt": "updated"}
+    assert (collection.get("docs/a.txt").text, collection.info().quarantined) == ("two", ())
+
+
+def test_a_vanished_file_is_told_without_writing_anything(collection: Collection) -> None:
+    write("a.txt", "one")
+    write("b.txt", "two")
+    collection.sync(["docs"])
+    Path("docs/a.txt").unlink()
+    before = version(collection)
+    assert outcomes(collection.sync(["docs"])) == {"docs/b.txt": "skipped", "docs/a.txt": "vanished"}
+    assert version(collection) == before
+
+
+def test_a_file_in_quarantine_leaves_it_when_it_vanishes(collection: Collection) -> None:
+    write("a.txt", "one")
+    write("bad.txt", "\0")
+    collection.sync(["docs"])
+    Path("docs/bad.txt").unlink()
+    assert outcomes(collection.sync(["docs"])) == {"docs/a.txt": "skipped", "docs/bad.txt": "removed"}
+    assert collection.info().quarantined == ()
+
+
 def test_a_document_that_moves_from_one_file_to_another_is_not_removed_with_the_first(collection: Collection) -> None:
     write("a.jsonl", '{"id": "x", "text": "one"}\n')
     collection.sync(["docs"])
@@ -164,6 +233,8 @@ def test_what_could_not_be_read_is_in_quarantine_until_it_changes_or_is_retried(
     assert outcomes(_sync_with(collection, again, retry_failed=False)) == {"docs/bad.txt": "failed"}
     with pytest.raises(AssertionError, match="read again"):
         _sync_with(collection, again, retry_failed=True)
+    assert outcomes_of_plan(collection.plan_sync(["docs"])) == {"docs/bad.txt": "failed"}
+    assert outcomes_of_plan(collection.plan_sync(["docs"], retry_failed=True)) == {"docs/bad.txt": "added"}
     write("bad.txt", "good now", at=LONG_AGO + 1)
     assert outcomes(collection.sync(["docs"])) == {"docs/bad.txt": "added"}
     assert collection.info().quarantined == ()
