@@ -9,7 +9,7 @@ import semsearch
 
 PACKAGE = Path(semsearch.__file__).parent
 LAYERS = [
-    {"types", "errors", "config", "files"},
+    {"types", "errors", "config", "files", "processors"},
     {"reports"},
     {"embedders", "index", "store", "images", "client"},
     {"ingest", "search"},

@@ -1,7 +1,5 @@
 """Where a model runs, and in which precision; torch is imported only where it is asked, and no model is loaded here."""
 
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +15,6 @@ PRECISIONS = ("auto", *FLOATS, INT8)
 _GPU_FILES = ("/dev/nvidiactl", "/dev/nvmap", "/dev/dxg", "/dev/kfd")  # NVIDIA, its boards, WSL's, and AMD's drivers
 _CPU_INFO = Path("/proc/cpuinfo")
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # the last one is ARM's
-_CPUS = Path("/sys/devices/system/cpu")
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def check_precision(precision: str) -> str:
@@ -82,27 +78,3 @@ def has_bfloat16() -> bool:
         return False
     flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
     return not _BFLOAT16_FLAGS.isdisjoint(flags.split())
-
-
-def cores() -> int:
-    """Physical cores that this process may use: two threads on one core only get in each other's way."""
-    usable = os.sched_getaffinity(0) if sys.platform == "linux" else range(os.cpu_count() or 1)
-    physical = {_siblings(cpu) for cpu in usable}
-    return max(1, min(len(physical), _quota()))
-
-
-def _siblings(cpu: int) -> str:
-    """The processors on the same core as this one; the processor itself if that is not known."""
-    try:
-        return (_CPUS / f"cpu{cpu}" / "topology" / "thread_siblings_list").read_text(encoding="ascii")
-    except OSError:
-        return str(cpu)
-
-
-def _quota() -> int:
-    """Processors that a container may use, rounded up; more than there are if it is not limited."""
-    try:
-        quota, period = _QUOTA.read_text(encoding="ascii").split()
-        return -(-int(quota) // int(period))
-    except (OSError, ValueError):  # another system, or "max"
-        return sys.maxsize

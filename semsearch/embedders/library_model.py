@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from semsearch.embedders.devices import choose_dtype, cores
+from semsearch.embedders.devices import choose_dtype
 from semsearch.embedders.tokens import NAMES, Shape, TextTokens
 from semsearch.errors import ModelError
+from semsearch.processors import cores
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

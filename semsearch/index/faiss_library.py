@@ -21,11 +21,6 @@ def load_faiss() -> ModuleType:
     return module
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def use_threads(count: int) -> None:
     """Have this thread's calls of FAISS use so many cores.
 

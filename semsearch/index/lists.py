@@ -13,9 +13,10 @@ import numpy as np
 
 from semsearch.index.device import Device
 from semsearch.index.faiss_gpu import NearestCentroids, train_on
-from semsearch.index.faiss_library import cores, load_faiss, use_threads
+from semsearch.index.faiss_library import load_faiss, use_threads
 from semsearch.index.ids import Write
 from semsearch.index.sizing import Codec
+from semsearch.processors import cores
 from semsearch.types import Ids, StoredVectors, Vectors
 
 _ITERATIONS = 10  # of k-means, FAISS's own number for inverted lists

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from semsearch.index.collection_index import Measured
-from semsearch.index.faiss_library import cores, load_faiss, use_threads
+from semsearch.index.faiss_library import load_faiss, use_threads
 from semsearch.index.ids import IdSet, positions_of
 from semsearch.index.payload import Payload
 from semsearch.index.segment import Segment
 from semsearch.index.sizing import Codec
 from semsearch.index.stored_rows import ABSENT
 from semsearch.index.tuning import DEPTHS, ENOUGH, SHARES, knn_recall, lower, lower_bound, probes, worthwhile
+from semsearch.processors import cores
 from semsearch.types import Curve, Ids, OperatingPoint, Scores, Vectors
 
 SAMPLE = 1_000  # queries; the standard error of a recall of 0.95 is then about 0.003

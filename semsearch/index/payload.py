@@ -16,12 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from semsearch.index import lists as inverted
-from semsearch.index.faiss_library import cores, load_faiss, use_threads
+from semsearch.index.faiss_library import load_faiss, use_threads
 from semsearch.index.ids import IdSet, positions_of
 from semsearch.index.lists import Lists
 from semsearch.index.sizing import Codec
 from semsearch.index.stored_rows import ABSENT, StoredRows
 from semsearch.index.vectors import FLOAT32_ERROR
+from semsearch.processors import cores
 from semsearch.types import Ids, Scores, Vectors
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)

@@ -5,7 +5,6 @@ What a format means is in `readers`; which files a path stands for is in `findin
 
 import contextlib
 import logging
-import os
 import sys
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
@@ -17,6 +16,7 @@ from semsearch.ingest.readers.jsonl import count_lines, read_jsonl
 from semsearch.ingest.readers.language import with_language
 from semsearch.ingest.readers.registry import READERS
 from semsearch.ingest.sandbox.parent import Sandbox
+from semsearch.processors import cores
 from semsearch.types import Document, Failure, Limits
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Reading:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._sandbox = Sandbox(limits, workers=min(MAX_WORKERS, os.cpu_count() or 1))
+        self._sandbox = Sandbox(limits, workers=min(MAX_WORKERS, cores()))
 
     def __enter__(self) -> "Reading":
         return self

@@ -11,7 +11,6 @@ from semsearch.embedders.devices import (
     check_precision,
     choose_device,
     choose_dtype,
-    cores,
     every_device,
     has_bfloat16,
     may_have_gpu,
@@ -109,48 +108,12 @@ def test_where_the_kernel_tells_nothing_there_is_no_bfloat16(monkeypatch: pytest
     assert not has_bfloat16()
 
 
-def plant_processors(patch: pytest.MonkeyPatch, folder: Path, siblings: list[str], quota: str = "") -> None:
-    for number, text in enumerate(siblings):
-        path = folder / f"cpu{number}/topology/thread_siblings_list"
-        path.parent.mkdir(parents=True)
-        path.write_text(text)
-    (folder / "cpu.max").write_text(quota)
-    patch.setattr(devices, "_CPUS", folder)
-    patch.setattr(devices, "_QUOTA", folder / "cpu.max")
-    patch.setattr(sys, "platform", "linux")
-    patch.setattr("os.sched_getaffinity", lambda _: set(range(len(siblings))), raising=False)
-
-
-@pytest.mark.parametrize(
-    ("siblings", "quota", "expected"),
-    [
-        (["0,2\n", "1,3\n", "0,2\n", "1,3\n"], "", 2),
-        (["0\n", "1\n", "2\n"], "max 100000\n", 3),
-        (["0\n", "1\n", "2\n", "3\n"], "150000 100000\n", 2),
-        (["0\n"], "10000 100000\n", 1),
-    ],
-)
-def test_cores_are_physical_ones_within_a_containers_quota(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, siblings: list[str], quota: str, expected: int
-) -> None:
-    plant_processors(monkeypatch, tmp_path, siblings, quota)
-    assert cores() == expected
-
-
-def test_where_nothing_is_known_of_cores_each_processor_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    plant_processors(monkeypatch, tmp_path, ["0,1\n", "0,1\n"])
-    monkeypatch.setattr(devices, "_CPUS", tmp_path / "nothing")
-    assert cores() == 2
-
-
 def test_a_driver_of_a_gpu_is_noticed_without_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(devices, "_GPU_FILES", (str(tmp_path / "nvidiactl"),))
     assert not may_have_gpu()
     (tmp_path / "nvidiactl").touch()
     assert may_have_gpu()
-    code = (
-        "import sys; from semsearch.embedders.devices import *; may_have_gpu(), cores(); print('torch' in sys.modules)"
-    )
+    code = "import sys; from semsearch.embedders.devices import *; may_have_gpu(); print('torch' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "False\n"
 
