@@ -1,6 +1,6 @@
 """What became of documents and files in one call, counted as they are committed."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from semsearch.reports import AddReport, FileOutcome, FileReport
@@ -8,24 +8,28 @@ from semsearch.store.records import SourceFile
 from semsearch.types import Failure
 
 
-@dataclass
-class FileTally:
-    """One file, from its beginning to its end."""
+@dataclass(kw_only=True)
+class _Counted:
+    """What became of documents, how many each."""
 
-    path: str
-    known: SourceFile | None
     added: int = 0
     updated: int = 0
     skipped: int = 0
     vanished: int = 0
     removed: int = 0
+
+
+@dataclass
+class FileTally(_Counted):
+    """One file, from its beginning to its end."""
+
+    path: str
+    known: SourceFile | None
     failures: list[Failure] = field(default_factory=list)
 
     def report(self) -> FileReport:
-        counts = {name: getattr(self, name) for name in ("added", "updated", "skipped", "vanished", "removed")} | {
-            "failed": len(self.failures)
-        }
-        return FileReport(self.path, self._outcome(), **counts, reason=self.reason())
+        counts = {each.name: getattr(self, each.name) for each in fields(_Counted)}
+        return FileReport(self.path, self._outcome(), **counts, failed=len(self.failures), reason=self.reason())
 
     def reason(self) -> str | None:
         return self.failures[0].reason if self.failures else None
@@ -46,14 +50,9 @@ def skipped_report(file: SourceFile) -> FileReport:
 
 
 @dataclass
-class Tally:
+class Tally(_Counted):
     """All of a call."""
 
-    added: int = 0
-    updated: int = 0
-    skipped: int = 0
-    vanished: int = 0
-    removed: int = 0
     chunks: int = 0
     reused: int = 0
     tokens: int = 0

@@ -1,7 +1,7 @@
 """A report on what a collection holds: what a careful person would check first before relying on it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def report_on(
     """
     with snapshots.current() as snapshot:
         overview, counts = snapshot.reader.overview, snapshot.reader.counts()
-        groups = _near_duplicates(snapshot, similarity, progress or (lambda _: None))
+        groups, documents = _near_duplicates(snapshot, similarity, progress or (lambda _: None))
         truncated = overview.truncated(store.spec.max_tokens) if store.spec.max_tokens is not None else []
         empty = overview.empty_pages()
         same = overview.same_texts()
@@ -44,7 +44,7 @@ def report_on(
             same_text=len(same),
             same_text_groups=tuple(same[:most]),
             near_duplicates=len(groups),
-            near_duplicate_groups=tuple(_described(snapshot, group) for group in groups[:most]),
+            near_duplicate_groups=tuple(_described(snapshot, group, documents) for group in groups[:most]),
             truncated_chunks=sum(chunks for _, chunks in truncated),
             truncated=tuple(truncated[:most]),
             empty_pages=sum(len(pages) for _, pages in empty),
@@ -53,8 +53,13 @@ def report_on(
         )
 
 
-def _near_duplicates(snapshot: Snapshot, similarity: float, progress: Callable[[int], None]) -> list[list[int]]:
-    """Groups of chunks of several documents that hang together by pairs as near as that, the largest first."""
+def _near_duplicates(
+    snapshot: Snapshot, similarity: float, progress: Callable[[int], None]
+) -> tuple[list[list[int]], Mapping[int, str]]:
+    """Groups of chunks of several documents that hang together by pairs as near as that, the largest first.
+
+    And the document of each of their chunks.
+    """
     groups = _Groups()
     done = 0
     for ids, rows in snapshot.index.blocks(_BLOCK):
@@ -64,7 +69,7 @@ def _near_duplicates(snapshot: Snapshot, similarity: float, progress: Callable[[
         progress(done)
     documents = snapshot.reader.documents_of_chunks(groups.members())
     several = [group for group in groups.all() if len({documents[chunk] for chunk in group}) > 1]
-    return sorted(several, key=lambda group: (-len(group), group))
+    return sorted(several, key=lambda group: (-len(group), group)), documents
 
 
 def _near_pairs(snapshot: Snapshot, ids: Ids, rows: Vectors, similarity: float) -> Iterable[tuple[int, int]]:
@@ -74,8 +79,7 @@ def _near_pairs(snapshot: Snapshot, ids: Ids, rows: Vectors, similarity: float) 
         yield int(ids[at]), int(found.ids[at, neighbour])
 
 
-def _described(snapshot: Snapshot, group: list[int]) -> DuplicateGroup:
-    documents = snapshot.reader.documents_of_chunks(group)
+def _described(snapshot: Snapshot, group: list[int], documents: Mapping[int, str]) -> DuplicateGroup:
     [first] = snapshot.reader.chunks(group[:1]).values()
     return DuplicateGroup(tuple(dict.fromkeys(documents[chunk] for chunk in group)), tuple(group), first.chunk.text)
 

@@ -12,7 +12,7 @@ from semsearch.ingest.readers.contract import Reader
 from semsearch.ingest.readers.flow import Flow
 from semsearch.ingest.readers.ooxml import main_part, properties, related
 from semsearch.ingest.readers.structure import TextBuilder
-from semsearch.ingest.readers.xml import START, TEXT, Event
+from semsearch.ingest.readers.xml import START, Event, Walker
 from semsearch.types import Limits
 
 _SKIPPED = frozenset({"Fallback", "moveFrom", "del", "instrText", "delText"})
@@ -68,28 +68,20 @@ def _take_level(levels: dict[str, int], style: str, value: str) -> None:
         levels.setdefault(style, int(value) + 1)
 
 
-class _Body:
-    """Takes the events of a part, and gives its paragraphs and tables to a flow."""
+class _Body(Walker):
+    """Gives the paragraphs and tables of a part to a flow."""
 
     def __init__(self, flow: Flow, styles: _Styles) -> None:
+        super().__init__(_SKIPPED)
         self.title: str | None = None
         self._flow, self._styles = flow, styles
         self._open: list[_Paragraph] = []
-        self._skipped = self._runs = 0
+        self._runs = 0
         self._in_text = False
 
-    def take(self, event: Event) -> None:
-        if event.kind == TEXT:
-            if self._in_text and self._open and not self._skipped:
-                self._open[-1].pieces.append(event.name)
-        elif event.name in _SKIPPED:
-            self._skipped += 1 if event.kind == START else -1
-        elif self._skipped:
-            return
-        elif event.kind == START:
-            self._start(event)
-        else:
-            self._end(event.name)
+    def _text(self, text: str) -> None:
+        if self._in_text and self._open:
+            self._open[-1].pieces.append(text)
 
     def _start(self, event: Event) -> None:
         match event.name:
@@ -150,8 +142,8 @@ def parse_docx(opened: BinaryIO, limits: Limits) -> Content:
     body = _Body(Flow(builder), _Styles(archive, part))
     parts = related(archive, part)
     for name in (part, *parts.of_type("footnotes"), *parts.of_type("endnotes")):
-        for event in archive.events(name) if name in archive else ():
-            body.take(event)
+        if name in archive:
+            body.walk(archive.events(name))
     title, metadata = properties(archive)
     return Content(builder.text, title or body.title, metadata, builder.places)
 

@@ -12,7 +12,7 @@ from semsearch.ingest.readers.contract import Reader
 from semsearch.ingest.readers.flow import Flow
 from semsearch.ingest.readers.ooxml import starts
 from semsearch.ingest.readers.structure import TextBuilder
-from semsearch.ingest.readers.xml import START, TEXT, Event
+from semsearch.ingest.readers.xml import START, TEXT, Event, Walker
 from semsearch.types import Limits, Metadata
 
 _SKIPPED = frozenset({"tracked-changes", "annotation", "note-citation", "forms"})
@@ -31,26 +31,17 @@ class _Paragraph:
         return "".join(self.pieces)
 
 
-class _Body:
-    """Takes the events of the content, and gives its paragraphs and tables to a flow."""
+class _Body(Walker):
+    """Gives the paragraphs and tables of the content to a flow."""
 
     def __init__(self, flow: Flow) -> None:
+        super().__init__(_SKIPPED)
         self._flow = flow
         self._open: list[_Paragraph] = []
-        self._skipped = 0
 
-    def take(self, event: Event) -> None:
-        if event.kind == TEXT:
-            if self._open and not self._skipped:
-                self._open[-1].pieces.append(_collapsed(event.name))
-        elif event.name in _SKIPPED:
-            self._skipped += 1 if event.kind == START else -1
-        elif self._skipped:
-            return
-        elif event.kind == START:
-            self._start(event)
-        else:
-            self._end(event.name)
+    def _text(self, text: str) -> None:
+        if self._open:
+            self._open[-1].pieces.append(_collapsed(text))
 
     def _start(self, event: Event) -> None:
         match event.name:
@@ -96,8 +87,7 @@ def parse_odt(opened: BinaryIO, limits: Limits) -> Content:
         raise InvalidDocumentError("is encrypted; save it without a password")
     builder = TextBuilder(limits.text_characters)
     body = _Body(Flow(builder))
-    for event in archive.events("content.xml"):
-        body.take(event)
+    body.walk(archive.events("content.xml"))
     title, metadata = _properties(archive)
     return Content(builder.text, title, metadata, builder.places)
 

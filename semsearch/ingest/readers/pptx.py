@@ -9,7 +9,7 @@ from semsearch.ingest.readers.contract import Reader
 from semsearch.ingest.readers.flow import Flow
 from semsearch.ingest.readers.ooxml import main_part, properties, related, starts
 from semsearch.ingest.readers.structure import LINE, PARAGRAPH, TextBuilder
-from semsearch.ingest.readers.xml import START, TEXT, Event
+from semsearch.ingest.readers.xml import Event, Walker
 from semsearch.types import Limits
 
 _TITLES = frozenset({"title", "ctrTitle"})
@@ -17,28 +17,19 @@ _FURNITURE = frozenset({"sldNum", "dt", "ftr", "hdr", "sldImg"})  # placeholders
 _SHAPES = frozenset({"sp", "graphicFrame", "pic", "cxnSp"})
 
 
-class _Slide:
-    """Takes the events of a slide or of its notes, and gives its paragraphs and tables to a flow."""
+class _Slide(Walker):
+    """Gives the paragraphs and tables of a slide, or of its notes, to a flow."""
 
     def __init__(self, flow: Flow) -> None:
+        super().__init__({"Fallback"})
         self._flow = flow
         self._placeholder = ""
         self._pieces: list[str] | None = None  # of the paragraph that is open
         self._in_text = False
-        self._skipped = 0
 
-    def take(self, event: Event) -> None:
-        if event.kind == TEXT:
-            if self._in_text and self._pieces is not None:
-                self._pieces.append(event.name)
-        elif event.name == "Fallback":
-            self._skipped += 1 if event.kind == START else -1
-        elif self._skipped:
-            return
-        elif event.kind == START:
-            self._start(event)
-        else:
-            self._end(event.name)
+    def _text(self, text: str) -> None:
+        if self._in_text and self._pieces is not None:
+            self._pieces.append(text)
 
     def _start(self, event: Event) -> None:
         match event.name:
@@ -89,9 +80,7 @@ def parse_pptx(opened: BinaryIO, limits: Limits) -> Content:
     for number, slide in enumerate(slides, start=1):
         builder.begin_page(number)
         for name in (slide, *related(archive, slide).of_type("notesSlide")):
-            taker = _Slide(Flow(builder))
-            for event in archive.events(name):
-                taker.take(event)
+            _Slide(Flow(builder)).walk(archive.events(name))
             builder.part(PARAGRAPH)
     title, metadata = properties(archive)
     return Content(builder.text, title, metadata | {"page_count": len(slides)}, builder.places)

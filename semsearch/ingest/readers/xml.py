@@ -4,7 +4,7 @@ Entities of a document's own are refused, since a few of them can stand for giga
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple, NoReturn
 from xml.parsers import expat  # a declaration of an entity, without which there is no bomb, is refused below
 
@@ -56,6 +56,36 @@ def events(chunks: Iterable[bytes], encoding: str | None = None) -> Iterator[Eve
     except expat.ExpatError as error:
         raise InvalidDocumentError(f"is not well-formed XML: {error}; correct it") from error
     yield from found
+
+
+class Walker:
+    """Goes through events, but for what is inside of skipped elements."""
+
+    def __init__(self, skipped: Collection[str]) -> None:
+        self._skipped = skipped
+
+    def walk(self, flow: Iterable[Event]) -> None:
+        inside = 0  # so many skipped elements
+        for event in flow:
+            if event.kind != TEXT and event.name in self._skipped:
+                inside += 1 if event.kind == START else -1
+            elif inside:
+                continue
+            elif event.kind == TEXT:
+                self._text(event.name)
+            elif event.kind == START:
+                self._start(event)
+            else:
+                self._end(event.name)
+
+    def _text(self, text: str) -> None:
+        raise NotImplementedError
+
+    def _start(self, event: Event) -> None:
+        raise NotImplementedError
+
+    def _end(self, name: str) -> None:
+        raise NotImplementedError
 
 
 def _local(name: str) -> str:
