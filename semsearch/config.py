@@ -70,6 +70,7 @@ class Recipe(_Strict):
 
     name: Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
     model: str = DEFAULT_MODEL
+    precision: Literal["auto", "float32", "bfloat16", "float16", "int8"] = "auto"
     chunking: ChunkingTable = ChunkingTable()
     sources: Annotated[list[Source], Field(min_length=1)]
 

@@ -125,7 +125,7 @@ def build(
 
     plan = load_recipe(recipe)
     cut = plan.chunking.model_dump(exclude_unset=True)
-    target = Target(Shelf.of(context), plan.name, model=plan.model, chunking=cut)
+    target = Target(Shelf.of(context), plan.name, model=plan.model, precision=plan.precision, chunking=cut)
     ingest(target, RecipeSources(plan, recipe.parent), files=files, verbose=verbose, as_json=as_json)
 
 

@@ -125,9 +125,9 @@ class Target:
             return f"--dim is {self.dim}, and {facts.path} exists with {what}"
         if self.target_recall not in (None, facts.target_recall):
             return f"--target-recall is {self.target_recall}, and {facts.path} exists with {facts.target_recall}"
-        if self.precision not in (None, facts.precision):
+        if self.precision not in (None, "auto", facts.precision):
             kind = facts.precision or "no model"
-            return f"--precision is {self.precision}, and {facts.path} exists with {kind}"
+            return f"the precision is {self.precision}, and {facts.path} exists with {kind}"
         for name, value in self.chunking.items():
             present = getattr(facts.chunking, name)
             if value != present:

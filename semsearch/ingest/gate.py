@@ -51,10 +51,13 @@ def distinct_ids(ids: Iterable[str]) -> list[str]:
 
 
 def content_hash(document: Document, vector: bytes) -> bytes:
-    """Of what chunks and vectors are made from: title, text, places, and the document's own vector as it is stored."""
+    """Of what chunks and vectors are made from.
+
+    That is title, text, places, the language of source code, and the document's own vector as it is stored.
+    """
     digest = hashlib.blake2b(digest_size=16)
-    places = json.dumps([astuple(place) for place in document.places])
-    for part in ((document.title or "").encode(), document.text.encode(), vector, places.encode()):
+    cutting = json.dumps([[astuple(place) for place in document.places], document.metadata.get("code_language")])
+    for part in ((document.title or "").encode(), document.text.encode(), vector, cutting.encode()):
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return digest.digest()

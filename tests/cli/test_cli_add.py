@@ -387,6 +387,18 @@ def test_build_makes_the_collection_of_the_recipes_name_with_paths_from_its_fold
     assert cli("list").out == "library\n"
 
 
+def test_build_takes_the_precision_of_the_recipe_and_refuses_another_one_for_an_existing_collection(
+    cli: Cli, write: Write, recipe: Callable[..., str]
+) -> None:
+    write("recipes/texts/one.txt", "one text")
+    assert cli("build", recipe('precision = "float32"')).code == 0
+    assert cli("info", "book", "--json").json()["precision"] == "float32"
+    assert cli("build", recipe()).code == 0
+    run = cli("build", recipe('precision = "int8"'))
+    assert (run.code, "the precision is int8, and " in run.err) == (2, True)
+    assert cli("build", recipe('precision = "half"')).code == 2
+
+
 def test_build_cuts_as_the_recipe_says_and_refuses_to_cut_an_existing_collection_otherwise(
     cli: Cli, write: Write, recipe: Callable[..., str]
 ) -> None:

@@ -111,6 +111,12 @@ def test_places_out_of_order_outside_the_text_or_of_another_kind_are_refused(pla
         checked(Document("a", "text", places=places), own_vectors=False)
 
 
+def test_the_content_hash_covers_the_language_of_source_code_by_which_it_is_cut() -> None:
+    python, go = (Document("a", "x", {"code_language": language}) for language in ("python", "go"))
+    assert content_hash(python, b"") != content_hash(go, b"")
+    assert content_hash(python, b"") == content_hash(Document("a", "x", {"code_language": "python", "n": 1}), b"")
+
+
 def test_the_content_hash_covers_the_places() -> None:
     bare, placed = Document("a", "text"), Document("a", "text", places=(Place(0, "Top", 1),))
     assert content_hash(bare, b"") != content_hash(placed, b"")

@@ -65,7 +65,7 @@ def test_what_cannot_be_counted_without_reading_has_no_count(base: Path) -> None
         ("[[sources]]\npaths = ['a']", "sources.0 = {'paths': ['a']} is wrong: Unable to extract tag"),
         (
             'colour = "red"\n' + FILES,
-            "colour = 'red' is not understood; the keys here are: name, model, chunking, sources",
+            "colour = 'red' is not understood; the keys here are: name, model, precision, chunking, sources",
         ),
         (FILES + "deep = 1", "sources.0.files.deep = 1 is not understood; the keys here are: type, paths"),
         (PYTHON_DOCS + "paths = []", "sources.0.python-docs.paths = [] is not understood; the keys here are: type"),
