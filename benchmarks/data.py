@@ -118,6 +118,14 @@ def passages(count: int) -> list[str]:
     return [text for text, _ in _every_passage()[:count]]
 
 
+def passage_documents(count: int) -> Iterator[Document]:
+    """Passages with their metadata, one after the other as they lie in the file, so that none is held in memory."""
+    path = data_folder() / "corpora" / "passages" / "passages.jsonl.gz"
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        for number, row in enumerate(map(json.loads, itertools.islice(lines, count))):
+            yield Document(str(number), row["text"], row["metadata"])
+
+
 def passage_vectors(count: int) -> Vectors:
     """Vectors of `passages(count)` by the default model: (count, 384), rounded to float16."""
     return np.concatenate(list(passage_blocks(count))).astype(np.float32)

@@ -20,7 +20,19 @@ from semsearch.index.vectors import as_stored, as_vectors
 
 _SETTINGS = {
     f"nprobe {nprobe}, {candidates} candidates": (nprobe, candidates)
-    for nprobe, candidates in [(6, 4), (8, 4), (12, 4), (16, 4), (24, 4), (32, 4), (40, 6), (64, 6), (96, 8), (160, 8)]
+    for nprobe, candidates in [
+        (6, 4),
+        (8, 4),
+        (12, 5),
+        (16, 5),
+        (20, 5),
+        (24, 5),
+        (32, 5),
+        (40, 6),
+        (64, 6),
+        (96, 8),
+        (160, 8),
+    ]
 }
 
 

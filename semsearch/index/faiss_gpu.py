@@ -12,6 +12,7 @@ from typing import Any
 
 from semsearch.index.device import Device, DeviceFailedError
 from semsearch.index.faiss_library import load_faiss
+from semsearch.index.quantizer import flat_of
 from semsearch.types import Ids, Vectors
 
 logger = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ def nearest_centroids(device: Device | None, quantizer: Any) -> Iterator[Nearest
 
 def _searched(held: list[Any], quantizer: Any, rows: Vectors, k: int) -> tuple[Vectors, Ids]:  # noqa: ANN401
     if not held:
-        held.append(_on_gpu(quantizer))
+        held.append(_on_gpu(flat_of(quantizer)))
     near: tuple[Vectors, Ids] = held[0].search(rows, k)
     return near
 

@@ -15,6 +15,7 @@ from semsearch.index.device import Device
 from semsearch.index.faiss_gpu import NearestCentroids, train_on
 from semsearch.index.faiss_library import load_faiss, use_threads
 from semsearch.index.ids import Write
+from semsearch.index.quantizer import Quantizer, flat_of, quantizer_over
 from semsearch.index.sizing import Codec
 from semsearch.processors import cores
 from semsearch.types import Ids, StoredVectors, Vectors
@@ -30,11 +31,8 @@ Lists = Any  # a FAISS IVF index; FAISS comes without types
 def train(codec: Codec, nlist: int, sample: Vectors, *, device: Device | None = None) -> Lists:
     """Empty lists with centroids and codes fitted to a sample (s, dim), from a fixed seed."""
     use_threads(cores())
-    faiss, sample = load_faiss(), padded(codec, sample)
-    dim = sample.shape[1]
-    quantizer = faiss.IndexFlatIP(dim)
-    quantizer.add(_centroids(nlist, sample, device))
-    lists = _with_quantizer(codec, quantizer, nlist)
+    sample = padded(codec, sample)
+    lists = _with_quantizer(codec, quantizer_over(_centroids(nlist, sample, device)))
     lists.train(sample)
     return lists
 
@@ -64,10 +62,7 @@ def packed(codec: Codec, lists: Lists) -> Lists:
 
 def emptied(codec: Codec, lists: Lists) -> Lists:
     """Lists to fill with the centroids and codes of these packed ones, and without their rows."""
-    faiss = load_faiss()
-    quantizer = faiss.IndexFlatIP(lists.d)
-    quantizer.add(centroids_of(lists))
-    empty = _with_quantizer(codec, quantizer, lists.nlist)
+    empty = _with_quantizer(codec, load_faiss().clone_index(lists.quantizer))
     if codec is Codec.COMPACT:
         empty.pq = lists.pq
     else:
@@ -120,13 +115,12 @@ def padded(codec: Codec, rows: Vectors) -> Vectors:
 def centroids_of(lists: Lists) -> Vectors:
     """Centroids (nlist, dim)."""
     faiss = load_faiss()
-    quantizer = faiss.downcast_index(lists.quantizer)
-    flat: Vectors = faiss.rev_swig_ptr(quantizer.get_xb(), lists.nlist * lists.d).reshape(lists.nlist, lists.d)
-    return flat.copy()
+    flat: Vectors = faiss.rev_swig_ptr(flat_of(lists.quantizer).get_xb(), lists.nlist * lists.d)
+    return flat.reshape(lists.nlist, lists.d).copy()
 
 
-def _with_quantizer(codec: Codec, quantizer: Any, nlist: int) -> Lists:  # noqa: ANN401 - FAISS comes without types
-    faiss, dim, metric = load_faiss(), quantizer.d, load_faiss().METRIC_INNER_PRODUCT
+def _with_quantizer(codec: Codec, quantizer: Quantizer) -> Lists:
+    faiss, dim, nlist, metric = load_faiss(), quantizer.d, quantizer.ntotal, load_faiss().METRIC_INNER_PRODUCT
     if codec is Codec.COMPACT:
         return faiss.IndexIVFPQ(quantizer, dim, nlist, dim // 2, 4, metric)
     form = faiss.ScalarQuantizer.QT_fp16 if codec is Codec.FLOAT16 else faiss.ScalarQuantizer.QT_8bit

@@ -28,7 +28,7 @@ _RECENT = 0.2  # the share of rows, last added, that is measured by itself: they
 # What reading takes, estimated only to leave out points that cannot win before the others are timed.
 _BYTES_A_MILLISECOND = 10_000_000
 _FAR = 8  # bytes read in a row, in the time of one read from anywhere
-_CANDIDATES = {Codec.COMPACT: (2, 4, 8), Codec.SQ8: (1, 2, 4), Codec.FLOAT16: (1,)}  # for each hit
+_CANDIDATES = {Codec.COMPACT: (2, 5, 8), Codec.SQ8: (1, 2, 4), Codec.FLOAT16: (1,)}  # for each hit
 
 
 def measure(payload: Payload, segments: Sequence[Segment], queries: Vectors | None) -> Measured:
