@@ -9,7 +9,9 @@ import hashlib
 import itertools
 import json
 import os
+import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -149,6 +151,21 @@ def passages_of(source: str, count: int) -> tuple[list[str], Vectors]:
     return texts[:count], np.concatenate(parts)[:count].astype(np.float32)
 
 
+def noun_glosses() -> list[str]:
+    """WordNet's entries of nouns, such as "dog, domestic dog: a member of ...", in an order drawn by a fixed seed."""
+    wordnet = (row for row in _passage_rows() if row["metadata"]["source"] == "oewn")
+    texts = [row["text"] for row in wordnet if row["metadata"]["category"].startswith("noun.")]
+    return [texts[at] for at in np.random.default_rng(SEED).permutation(len(texts))]
+
+
+def nouns(count: int) -> list[str]:
+    """The lower-case nouns of one word that are in most glosses of nouns, the most frequent first."""
+    entries = [text.partition(": ") for text in noun_glosses()]
+    used = Counter(word for _, _, gloss in entries for word in set(re.findall("[a-z]+", gloss)))
+    found = {name for names, _, _ in entries for name in names.split(", ") if re.fullmatch("[a-z]{3,}", name)}
+    return sorted(found, key=lambda word: (-used[word], word))[:count]
+
+
 def vector_blocks(count: int, real: int | None = None) -> Iterator[StoredVectors]:
     """So many vectors, in blocks of at most 20,000: those of up to `real` passages first, then synthetic ones."""
     real = min(count, len(_every_passage()), count if real is None else real)
@@ -200,10 +217,13 @@ def fashion_mnist() -> Pixels:
 @functools.cache
 def _every_passage() -> list[tuple[str, str]]:
     """(text, source) of all passages, in an order drawn by a fixed seed."""
-    path = data_folder() / "corpora" / "passages" / "passages.jsonl.gz"
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        rows = [(row["text"], sys.intern(row["metadata"]["source"])) for row in map(json.loads, lines)]
+    rows = [(row["text"], sys.intern(row["metadata"]["source"])) for row in _passage_rows()]
     return [rows[at] for at in np.random.default_rng(SEED).permutation(len(rows))]
+
+
+def _passage_rows() -> Iterator[dict[str, Any]]:
+    with gzip.open(data_folder() / "corpora" / "passages" / "passages.jsonl.gz", "rt", encoding="utf-8") as lines:
+        yield from map(json.loads, lines)
 
 
 def _block(number: int) -> StoredVectors:

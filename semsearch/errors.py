@@ -6,12 +6,14 @@ SemsearchError
   InvalidRequestError(ValueError)
     EmptyQueryError
     InvalidFilterError
+    InvalidExpressionError
     InvalidDocumentError
     InvalidVectorError
       DimensionMismatchError
   NotFoundError(LookupError)
     CollectionNotFoundError
     DocumentNotFoundError
+    ChunkNotFoundError
   ConflictError
     CollectionExistsError
     CollectionLockedError
@@ -55,6 +57,10 @@ class InvalidFilterError(InvalidRequestError):
     """A filter has a key, an operator or a value that is not understood."""
 
 
+class InvalidExpressionError(InvalidRequestError):
+    """A query expression cannot be read, or what it adds up to has no direction."""
+
+
 class InvalidDocumentError(InvalidRequestError):
     """A document cannot be stored as it is."""
 
@@ -89,6 +95,16 @@ class DocumentNotFoundError(NotFoundError):
     def __init__(self, document_id: str) -> None:
         super().__init__(f"there is no document with the id {document_id!r} in this collection")
         self.document_id = document_id
+
+
+class ChunkNotFoundError(NotFoundError):
+    """No chunk has this id."""
+
+    def __init__(self, chunk_id: int) -> None:
+        super().__init__(
+            f"there is no chunk {chunk_id} in this collection; a document that is replaced gets chunks with new ids"
+        )
+        self.chunk_id = chunk_id
 
 
 class ConflictError(SemsearchError):

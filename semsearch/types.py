@@ -1,6 +1,6 @@
 """The words of semsearch as data: documents, chunks, hits; nothing here does any I/O."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
@@ -14,6 +14,7 @@ Scores: TypeAlias = npt.NDArray[np.float64]  # (n, k), cosines in [-1, 1] rounde
 Ids: TypeAlias = npt.NDArray[np.int64]  # chunk ids
 Metadata: TypeAlias = dict[str, Any]  # a JSON object
 Filter: TypeAlias = Mapping[str, Any]  # {"year": {"$gte": 2020}}, see docs/filters.md
+Expression: TypeAlias = str | Sequence[Mapping[str, Any]]  # 'king - man', or its parts, see docs/expressions.md
 Range: TypeAlias = tuple[int, int]  # characters of a document's text, from the first up to the second
 
 
@@ -181,12 +182,18 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The hits of one query, best first; ties are in the order in which the chunks were added."""
+    """The hits of one query, best first; ties are in the order in which the chunks were added.
+
+    Attributes:
+        nearest: of an expression: the cosine of its vector and the nearest stored chunk, of all there are; low where
+            the expression means nothing that the collection knows. `None` in an empty collection, and otherwise.
+    """
 
     query: str | None
     mode: SearchMode
     hits: tuple[Hit, ...]
     profile: Profile
+    nearest: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

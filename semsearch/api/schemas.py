@@ -51,6 +51,11 @@ class _Question(_Strict):
 class SearchRequest(_Question):
     """A query, a vector, or both, and how to search."""
 
+    expression: Text | list[dict[str, Any]] | None = Field(
+        None, description='instead of a vector: what to combine, as text or as parts, e.g. [{"text": "king"}]'
+    )
+    relevant: list[Text | int] = Field([], description="documents and chunks, by id, to move the query towards")
+    irrelevant: list[Text | int] = Field([], description="documents and chunks, by id, to move the query away from")
     k: int = Field(10, ge=1, le=1_000, description="hits asked for")
     target_recall: float | None = Field(
         None, gt=0, le=1, description="share of the exact nearest chunks to find, in the mean; the collection's if null"

@@ -19,6 +19,19 @@ from semsearch.cli.parameters import AsJson, CollectionName, FilterText, Mode, p
 from semsearch.cli.shelf import Shelf
 from semsearch.errors import InvalidRequestError
 
+Expression = Annotated[
+    str | None,
+    typer.Option("--expression", metavar="TEXT", help='What to combine to a vector: \'"king" - "man" + doc:queen\'.'),
+]
+Relevant = Annotated[
+    list[str] | None,
+    typer.Option("--relevant", metavar="ID", help="A document to move the query towards; may be repeated."),
+]
+Irrelevant = Annotated[
+    list[str] | None,
+    typer.Option("--irrelevant", metavar="ID", help="A document to move the query away from; may be repeated."),
+]
+
 
 def search(
     context: typer.Context,
@@ -37,6 +50,9 @@ def search(
         str | None,
         typer.Option("--vector", metavar="JSON", help="Numbers to search with, instead of a query or of its meaning."),
     ] = None,
+    expression: Expression = None,
+    relevant: Relevant = None,
+    irrelevant: Irrelevant = None,
     fusion: Annotated[
         str,
         typer.Option("--fusion", help="How hybrid mode joins its two rankings: convex (by scores), rrf (by ranks)."),
@@ -53,6 +69,9 @@ def search(
         result = opened.search(
             query,
             vector=numbers,
+            expression=expression,
+            relevant=relevant or (),
+            irrelevant=irrelevant or (),
             k=k,
             mode=mode,
             filter=condition,
@@ -65,6 +84,8 @@ def search(
         print_json(asdict(result))
         return
     print_text(hits_text(result.hits, explain=explain))
+    if result.nearest is not None:
+        print_note(f"of all chunks, the one nearest to what was combined has the cosine {result.nearest:.3f}")
 
 
 def context(

@@ -1,6 +1,6 @@
 """The half of a collection's methods that leave it as it is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy.typing as npt
 
@@ -15,6 +15,7 @@ from semsearch.search.report import report_on
 from semsearch.types import (
     Context,
     Document,
+    Expression,
     Filter,
     Judgment,
     Page,
@@ -60,6 +61,9 @@ class Readable(Parts):
         query: str | None = None,
         *,
         vector: npt.ArrayLike | None = None,
+        expression: Expression | None = None,
+        relevant: Sequence[str | int] = (),
+        irrelevant: Sequence[str | int] = (),
         k: int = 10,
         mode: str | None = None,
         filter: Filter | None = None,
@@ -76,6 +80,10 @@ class Readable(Parts):
         Args:
             query: text; `"a phrase"` has to be there as it is, `begin*` stands for all words that begin so.
             vector: numbers of shape (dim,), instead of the query, or of what the model would make of it.
+            expression: instead of a vector: what to combine one from, `"king" - "man" + doc:queen`, or its parts as in
+                JSON, see docs/expressions.md; what it names is not among the hits.
+            relevant: hits that were right, as document ids (text) or chunk ids, to move the query towards (Rocchio).
+            irrelevant: hits that were wrong, to move it away from.
             k: hits asked for, chunks (not documents).
             mode: `semantic`, `keyword` or `hybrid`; if nothing is said, whatever the query and the collection allow.
             filter: a condition on metadata, see docs/filters.md; `None` is none, `{}` matches everything.
@@ -86,12 +94,16 @@ class Readable(Parts):
             explain: have each hit tell which words, and which sentence, it was found by.
 
         Raises:
-            EmptyQueryError, InvalidRequestError, InvalidFilterError, InvalidVectorError, EmbedderMismatchError
+            EmptyQueryError, InvalidRequestError, InvalidFilterError, InvalidVectorError, InvalidExpressionError
+            DocumentNotFoundError, ChunkNotFoundError, EmbedderMismatchError
         """
         asked = as_query(
             self._store.spec,
             query,
             vector,
+            expression=expression,
+            relevant=relevant,
+            irrelevant=irrelevant,
             k=k,
             mode=mode,
             filter=filter,

@@ -14,7 +14,8 @@ from semsearch.errors import InvalidRequestError
 if TYPE_CHECKING:
     from semsearch.types import SearchResult
 
-_SAID_OTHERWISE = {"query", "vector", "k"}  # arguments of a search that are no options of an evaluation
+# arguments of a search that are no options of an evaluation
+_SAID_OTHERWISE = {"query", "vector", "expression", "relevant", "irrelevant", "k"}
 
 
 class Ranking(NamedTuple):

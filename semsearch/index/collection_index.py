@@ -92,6 +92,13 @@ class CollectionIndex:
             yield from _cut(segment.blocks(), size)
         yield from _cut(self._tail.blocks(), size)
 
+    def rows(self, ids: Ids) -> tuple[Ids, Vectors]:
+        """Those of the ids (m,) that it has, ascending, with their rows (n, dim)."""
+        found = [*(segment.rows(ids) for segment in self._segments), self._tail.rows(ids)]
+        every, rows = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+        order = np.argsort(every)
+        return every[order], rows[order].astype(np.float32)
+
     def search(
         self, queries: Vectors, k: int, *, target_recall: float = TARGET_RECALL, allowed_ids: IdSet | None = None
     ) -> Neighbours:

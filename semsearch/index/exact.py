@@ -78,6 +78,10 @@ class ExactIndex:
                     scores[start + offset], found[start + offset] = _best(block[offset], ids, rows, products, size)
         return Neighbours(scores, found, "exact", len(ids) * len(queries))
 
+    def rows(self, ids: Ids) -> tuple[Ids, Vectors]:
+        """Those of the ids that it has, ascending, with their rows (n, dim)."""
+        return self._candidates(IdSet(ids))
+
     def _candidates(self, allowed_ids: IdSet | None) -> tuple[Ids, Vectors]:
         if allowed_ids is None and self._alive.all():
             return self._ids, self._vectors

@@ -118,6 +118,12 @@ class Segment:
         use_threads(1 if len(queries) == 1 else cores())
         return with_near_ties(lambda depth: self._index.search(queries, depth, params=parameters), k, allowed.size)
 
+    def rows(self, ids: Ids) -> tuple[Ids, StoredVectors]:
+        """Those of the ids that it has and that are not masked, ascending, with their rows (n, dim)."""
+        positions = positions_of(ids, self.ids)
+        positions = positions[self._alive[positions]]
+        return self.ids[positions], self.stored(positions)
+
     def stored(self, positions: Ids) -> StoredVectors:
         """Rows (n, dim) at these positions (n,), masked or not."""
         # as bytes: the rows begin at an odd place in the file, and numpy would first copy all of them to an even one

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from semsearch.index.ids import positions_of
 from semsearch.index.sealed import SealedSegment, read_segments
 from semsearch.store.documents import DocumentStore
 from semsearch.store.reader import StoreReader
@@ -50,6 +49,6 @@ class EmbeddedTexts:
             self._layout = layout
         rows: dict[int, StoredVectors] = {}
         for each in self._segments:
-            positions = positions_of(ids, each.segment.ids)
-            rows.update(zip(each.segment.ids[positions].tolist(), each.segment.stored(positions), strict=True))
+            found, stored = each.segment.rows(ids)
+            rows.update(zip(found.tolist(), stored, strict=True))
         return rows

@@ -4,14 +4,18 @@ The ways of searching are in `legs`, and the making of hits in `hits`.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from semsearch.embedders.protocol import Embedder
 from semsearch.index.contract import Neighbours
+from semsearch.index.ids import positions_of
 from semsearch.search.explaining import explained
+from semsearch.search.expressions.combining import combine
 from semsearch.search.fusion import convex, reciprocal_rank
 from semsearch.search.hits import Candidate, hits_of
-from semsearch.search.legs import keyword_leg, semantic_leg, with_cosines_of
+from semsearch.search.legs import keyword_leg, semantic_leg, with_cosines_of, without
 from semsearch.search.profile import Stopwatch
 from semsearch.search.query import Fusion, Query, embedded
 from semsearch.search.snapshot import Snapshot, SnapshotCache
@@ -30,11 +34,17 @@ def search(snapshots: SnapshotCache, query: Query, dim: int, embedder: Callable[
     needs_words = query.mode is not SearchMode.SEMANTIC or query.explain
     words = parse_query(query.text or "") if needs_words else KeywordQuery()
     with snapshots.current() as snapshot:
-        hits, profile = _Search(snapshot, query, words, watch).answer()
+        if query.expression is not None:
+            with watch.stage("combine"):
+                vector, named = combine(query.expression, snapshot)
+            query = replace(query, vector=vector, left_out=named)
+        asked = _Search(snapshot, query, words, watch)
+        hits, profile = asked.answer()
+        nearest = None if query.expression is None else asked.nearest()
         if query.explain:
             with watch.stage("explain"):
                 hits = explained(hits, query, words, snapshot.reader.keyword, embedder)
-    return SearchResult(query.text, query.mode, hits, profile)
+    return SearchResult(query.text, query.mode, hits, profile, nearest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,10 @@ class _Search:
         with watch.stage("filter"):
             self._allowed = None if query.filter is None else snapshot.chunk_ids(query.filter)
         self._findable = len(snapshot.index) if self._allowed is None else len(self._allowed)
+        self._left_out = np.empty(0, dtype=np.int64) if query.left_out is None else query.left_out
+        if self._allowed is not None:
+            self._left_out = self._allowed.ids[positions_of(self._left_out, self._allowed.ids)]
+        self._nearest: list[float] = []  # cosines of the first of what was found by meaning
 
     def answer(self) -> tuple[tuple[Hit, ...], Profile]:
         """The k best chunks of those that the filter allows: as many of them as there are, or as have words asked for.
@@ -63,8 +77,8 @@ class _Search:
         enough, it is repeated over the stored vectors themselves.
         """
         k, mode = self._query.k, self._query.mode
-        enough = k if mode is SearchMode.KEYWORD else min(k, self._findable)
-        depth = max(k, FUSED_DEPTH) if mode is SearchMode.HYBRID else k
+        enough = k if mode is SearchMode.KEYWORD else min(k, self._findable - len(self._left_out))
+        depth = (max(k, FUSED_DEPTH) if mode is SearchMode.HYBRID else k) + len(self._left_out)
         target_recall = self._query.target_recall
         while True:
             found = self._round(depth, target_recall)
@@ -76,6 +90,14 @@ class _Search:
                 target_recall = 1.0
             depth *= 2
 
+    def nearest(self) -> float | None:
+        """The cosine of the chunk nearest to the vector, of all there are, after `answer`; `None` if there are none."""
+        if self._allowed is not None and self._query.vector is not None:
+            with self._watch.stage("nearest"):
+                found = self._snapshot.index.search(self._query.vector, 1, target_recall=self._query.target_recall)
+            self._nearest += found.scores[0].tolist()
+        return max(self._nearest, default=None)
+
     def _round(self, depth: int, target_recall: float) -> _Found:
         vector = self._query.vector
         if vector is None:
@@ -83,6 +105,8 @@ class _Search:
             return _Found(_candidates(by_words, keyword=_Places(by_words)), len(by_words.ids) < depth)
         with self._watch.stage("vectors"):
             by_meaning, neighbours = semantic_leg(self._snapshot, vector, depth, self._allowed, target_recall)
+        self._nearest += neighbours.scores[0, :1].tolist()
+        by_meaning = without(self._left_out, by_meaning)
         is_all = depth >= self._findable and neighbours.path == "exact"
         if self._query.mode is SearchMode.SEMANTIC:
             candidates = _candidates(by_meaning, semantic=_Places(by_meaning))
@@ -100,7 +124,7 @@ class _Search:
 
     def _keyword_leg(self, depth: int) -> Ranking:
         with self._watch.stage("keyword"):
-            return keyword_leg(self._snapshot, self._words, depth, self._allowed)
+            return without(self._left_out, keyword_leg(self._snapshot, self._words, depth, self._allowed))
 
     def _profile(self, found: _Found) -> Profile:
         neighbours, matches = found.neighbours, None if self._allowed is None else len(self._allowed)

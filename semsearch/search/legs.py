@@ -38,3 +38,11 @@ def with_cosines_of(ids: Ids, ranking: Ranking, snapshot: Snapshot, vector: Vect
     found = snapshot.index.search(vector, len(others), target_recall=1.0, allowed_ids=IdSet(others))
     whole = Ranking(np.concatenate([ranking.scores, found.scores[0]]), np.concatenate([ranking.ids, found.ids[0]]))
     return whole, found.scanned
+
+
+def without(ids: Ids, ranking: Ranking) -> Ranking:
+    """The ranking less these chunks."""
+    if not len(ids):
+        return ranking
+    others = ~np.isin(ranking.ids, ids)
+    return Ranking(ranking.scores[others], ranking.ids[others])

@@ -1,6 +1,6 @@
 """What was asked for, checked and complete; how it is answered is in `engine`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
@@ -10,10 +10,14 @@ import numpy.typing as npt
 from semsearch.embedders.protocol import Embedder
 from semsearch.errors import EmptyQueryError, InvalidRequestError
 from semsearch.index.vectors import as_vector, as_vectors, check_target
+from semsearch.search.expressions.combining import with_texts_embedded
+from semsearch.search.expressions.feedback import rocchio
+from semsearch.search.expressions.notation import read_expression
+from semsearch.search.expressions.parts import Expression, TextPart, VectorPart
 from semsearch.store.filters import parse_filter
 from semsearch.store.records import CollectionSpec
 from semsearch.store.texts import storable
-from semsearch.types import Filter, SearchMode, Vectors
+from semsearch.types import Filter, Ids, SearchMode, Vectors
 
 _Name = TypeVar("_Name", bound=StrEnum)
 
@@ -31,9 +35,12 @@ class Query:
 
     Attributes:
         text: for its words, and to be embedded where there is no vector.
-        vector: (1, dim), normalised; `None` in keyword mode, and in the others until the query is `embedded`.
+        vector: (1, dim), normalised; `None` in keyword mode, and in the others until the query is `embedded`, or the
+            expression combined.
         target_recall: 1.0 compares with every vector.
         explain: whether hits say which words and which sentence they were found by.
+        expression: what the vector is combined from, where it is.
+        left_out: ids of chunks that are no hits, ascending: those that the expression names.
     """
 
     text: str | None
@@ -44,6 +51,8 @@ class Query:
     target_recall: float
     fusion: Fusion
     explain: bool
+    expression: Expression | None = None
+    left_out: Ids | None = None
 
 
 def as_query(
@@ -51,6 +60,9 @@ def as_query(
     text: str | None,
     vector: npt.ArrayLike | None,
     *,
+    expression: object,
+    relevant: Sequence[str | int],
+    irrelevant: Sequence[str | int],
     k: int,
     mode: str | None,
     filter: Filter | None,
@@ -62,10 +74,14 @@ def as_query(
     """A query to a collection, in the mode that fits what is given, if none is said.
 
     Raises:
-        EmptyQueryError, InvalidFilterError, InvalidVectorError
+        EmptyQueryError, InvalidFilterError, InvalidVectorError, InvalidExpressionError
         InvalidRequestError: another argument is wrong, or the mode cannot do with what is given.
     """
-    chosen = _mode(mode, text, vector, has_model=spec.model is not None)
+    is_marked = len(relevant) > 0 or len(irrelevant) > 0
+    has_own = vector is not None or expression is not None
+    # a text that feedback moves is not beside a vector: by meaning alone, it is all there is
+    beside = None if is_marked and not has_own and mode == SearchMode.SEMANTIC else text
+    chosen = _mode(mode, beside, has_own=has_own or is_marked, has_model=spec.model is not None)
     if isinstance(k, bool) or not hasattr(k, "__index__") or k < 1:
         raise InvalidRequestError(f"k is {k!r}; ask for a whole number of hits, at least 1")
     target = spec.target_recall if target_recall is None else target_recall
@@ -75,44 +91,90 @@ def as_query(
     words = None if text is None else storable(str(text))[0]
     if words is not None and not words.strip():
         raise EmptyQueryError("the query is empty: say in words what to find")
+    own = None if vector is None else as_vector(vector, spec.dim)
+    query = VectorPart(tuple(own[0].tolist())) if own is not None else None if words is None else TextPart(words)
+    parts = _combined(spec, expression, query, relevant, irrelevant)
     return Query(
         text=words,
-        vector=None if vector is None else as_vector(vector, spec.dim),
+        vector=own if parts is None else None,
         k=int(k),
         mode=chosen,
         filter=filter,
         target_recall=1.0 if exact else target,
         fusion=_named(Fusion, fusion, "fusion"),
         explain=explain,
+        expression=parts,
     )
 
 
 def embedded(query: Query, dim: int, embedder: Callable[[], Embedder] | None) -> Query:
-    """The query with a vector, where its mode needs one; `embedder` gives the model, and is called for that alone."""
+    """The query with a vector, where its mode needs one; `embedder` gives the model, and is called for that alone.
+
+    Of an expression only the texts get theirs.
+    """
     if query.mode is SearchMode.KEYWORD or query.vector is not None or embedder is None:
         return query
+    if query.expression is not None:
+        return replace(query, expression=with_texts_embedded(query.expression, dim, embedder))
     return replace(query, vector=as_vectors(embedder().embed_queries([query.text or ""]), dim))
 
 
-def _mode(mode: str | None, text: str | None, vector: object, *, has_model: bool) -> SearchMode:
-    """The mode that was asked for, or that uses all that is there."""
-    if text is None and vector is None:
-        raise InvalidRequestError("say what to search for: a query, or a vector")
-    has_meaning = vector is not None or has_model
+def _combined(
+    spec: CollectionSpec,
+    expression: object,
+    query: TextPart | VectorPart | None,
+    relevant: Sequence[str | int],
+    irrelevant: Sequence[str | int],
+) -> Expression | None:
+    """What has to be combined: an expression, or a query and what was marked; `None` for a query alone."""
+    is_marked = len(relevant) > 0 or len(irrelevant) > 0
+    if expression is not None:
+        if is_marked or isinstance(query, VectorPart):
+            raise InvalidRequestError(
+                "an expression is given, and a vector or what is relevant as well: write them into the expression"
+            )
+        parts = read_expression(expression, spec.dim)
+    elif not is_marked:
+        return None
+    elif query is None:
+        raise InvalidRequestError(
+            "relevant and irrelevant move a query, and there is none: give it, or a vector, or write an expression "
+            "of what is marked, such as doc:ID"
+        )
+    else:
+        parts = rocchio(query, relevant, irrelevant)
+    if spec.model is None and any(isinstance(part.source, TextPart) for part in parts):
+        raise InvalidRequestError(
+            "a text has to be embedded for this, and this collection has no model: it was made for vectors that are "
+            "brought along: combine vectors, documents and chunks"
+        )
+    return parts
+
+
+def _mode(mode: str | None, text: str | None, *, has_own: bool, has_model: bool) -> SearchMode:
+    """The mode that was asked for, or that uses all that is there; `has_own`: a vector, or what one is made of."""
+    if text is None and not has_own:
+        raise InvalidRequestError("say what to search for: a query, a vector, or an expression")
+    has_meaning = has_own or has_model
     if mode is None:
         if text is None:
             return SearchMode.SEMANTIC
         return SearchMode.HYBRID if has_meaning else SearchMode.KEYWORD
     chosen = _named(SearchMode, mode, "mode")
     if chosen is not SearchMode.SEMANTIC and text is None:
-        raise InvalidRequestError(f"mode {chosen} goes by words, and there is only a vector: give a query, too")
+        raise InvalidRequestError(
+            f"mode {chosen} goes by words, and there is only a vector or an expression: give a query, too"
+        )
     if chosen is not SearchMode.KEYWORD and not has_meaning:
         raise InvalidRequestError(
             f"mode {chosen} goes by meaning, and this collection has no model to embed a query with: it was made for "
             "vectors that are brought along: pass a vector, or search with the mode keyword"
         )
-    if chosen is not SearchMode.HYBRID and text is not None and vector is not None:
-        raise InvalidRequestError(f"a query and a vector are both given, and mode {chosen} goes by one of them")
+    if chosen is not SearchMode.HYBRID and text is not None and has_own:
+        raise InvalidRequestError(
+            "a query and a meaning beside it (a vector, an expression, or what is relevant) are both given, and mode "
+            f"{chosen} goes by one of them"
+        )
     return chosen
 
 

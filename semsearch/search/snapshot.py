@@ -6,10 +6,12 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from semsearch.errors import CorruptStoreError, MissingDependencyError
+import numpy as np
+
+from semsearch.errors import CorruptStoreError, MissingDependencyError, NotFoundError
 from semsearch.index.collection_index import CollectionIndex, Measured
 from semsearch.index.device import Device, DeviceFailedError
 from semsearch.index.device_scan import DeviceRows, DeviceScan
@@ -22,7 +24,7 @@ from semsearch.store.documents import DocumentStore
 from semsearch.store.matching import answerable_keys
 from semsearch.store.reader import StoreReader
 from semsearch.store.records import State
-from semsearch.types import Filter, Ids
+from semsearch.types import Filter, Ids, Vectors
 
 logger = logging.getLogger(__name__)
 _ATTEMPTS = 5
@@ -85,6 +87,19 @@ class Snapshot:
     def chunk_ids(self, filter: Filter) -> IdSet:
         """Ids of the chunks whose documents a filter matches, ascending."""
         return self.allowed.of(filter, self.reader, self.costs)
+
+    def vectors(self, chunk_ids: Sequence[int]) -> Vectors:
+        """The stored vectors (n, dim) of these chunks, in their order; an id may stand twice.
+
+        Raises:
+            NotFoundError: this state of the collection has no vector for one of them.
+        """
+        wanted = np.asarray(chunk_ids, dtype=np.int64)
+        ids, rows = self.index.rows(np.unique(wanted))
+        missing = np.setdiff1d(wanted, ids)
+        if len(missing):
+            raise NotFoundError(f"chunk {missing[0]} has no vector in this state of the collection")
+        return rows[np.searchsorted(ids, wanted)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ def terms_of(condition: Condition) -> Iterator[Condition]:
 
 def _parse(value: object, where: str, *, depth: int) -> Condition:
     if not isinstance(value, Mapping):
-        raise _invalid(where, f'{_shown(value)} is not a filter; write an object such as {{"year": {{"$gte": 2020}}}}')
+        raise _invalid(where, f'{shown(value)} is not a filter; write an object such as {{"year": {{"$gte": 2020}}}}')
     if depth > MAX_DEPTH:
         raise _invalid(where, f"filters are nested more than {MAX_DEPTH} deep; write it flatter")
     return _all_of([_parse_member(name, operand, where, depth=depth) for name, operand in value.items()])
@@ -192,9 +192,9 @@ def _key(name: object, where: str) -> str:
 def _key_problem(name: object) -> str | None:
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", name):
         allowed = "1 to 64 of the characters A-Z a-z 0-9 _ . - and does not begin with . or -"
-        return f"{_shown(name)} is not a key; a key has {allowed}"
+        return f"{shown(name)} is not a key; a key has {allowed}"
     if "" in name.split("."):
-        return f"the key {_shown(name)} has an empty part; one dot descends into a nested object"
+        return f"the key {shown(name)} has an empty part; one dot descends into a nested object"
     return None
 
 
@@ -209,9 +209,9 @@ def _scalar(value: object, where: str) -> Scalar:
         case str() if not re.search("[\ud800-\udfff]", value):
             return value
         case list() | tuple():
-            raise _invalid(where, f"the value {_shown(value)} is a list; for one of several values use $in")
+            raise _invalid(where, f"the value {shown(value)} is a list; for one of several values use $in")
     allowed = "a string, a finite number (integers of 64 bits), true, false or null"
-    raise _invalid(where, f"the value {_shown(value)} is not allowed; give {allowed}")
+    raise _invalid(where, f"the value {shown(value)} is not allowed; give {allowed}")
 
 
 def _scalars(value: object, where: str) -> tuple[Scalar, ...]:
@@ -224,19 +224,19 @@ def _scalars(value: object, where: str) -> tuple[Scalar, ...]:
 def _orderable(value: object, where: str) -> str | int | float:
     scalar = _scalar(value, where)
     if scalar is None or isinstance(scalar, bool):
-        raise _invalid(where, f"{_shown(value)} has no order; give a number or a string")
+        raise _invalid(where, f"{shown(value)} has no order; give a number or a string")
     return scalar
 
 
 def _flag(value: object, where: str) -> bool:
     if not isinstance(value, bool):
-        raise _invalid(where, f"the value {_shown(value)} is not allowed; give true or false")
+        raise _invalid(where, f"the value {shown(value)} is not allowed; give true or false")
     return value
 
 
 def _list(value: object, where: str, items: str) -> Sequence[object]:
     if not isinstance(value, list | tuple):
-        raise _invalid(where, f"the value {_shown(value)} is not allowed; give a list of {items}")
+        raise _invalid(where, f"the value {shown(value)} is not allowed; give a list of {items}")
     return value
 
 
@@ -246,14 +246,15 @@ def _join(where: str, name: str) -> str:
 
 def _unknown_operator(name: object, where: str) -> InvalidFilterError:
     known = f"below a key {' '.join(_OPERATORS)}; beside keys $and $or $not"
-    return _invalid(where, f"the operator {_shown(name)} is not known here; known are {known}")
+    return _invalid(where, f"the operator {shown(name)} is not known here; known are {known}")
 
 
 def _invalid(where: str, problem: str) -> InvalidFilterError:
     return InvalidFilterError(f"filter at {where}: {problem}" if where else f"filter: {problem}")
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as a message has it, shortened."""
     try:
         return reprlib.repr(value)
     except ValueError:  # Python writes no integer of more than 4,300 digits

@@ -29,6 +29,7 @@ from semsearch.store.schema import (
     tombstones,
 )
 from semsearch.store.source_files import SourceFiles
+from semsearch.store.texts import is_storable
 from semsearch.types import (
     Chunk,
     Chunking,
@@ -201,6 +202,14 @@ class StoreReader:
             statement = select(chunks.c.text_hash, chunks.c.id).where(chunks.c.text_hash.in_(some))
             found.update({row.text_hash: row.id for row in self._connection.execute(statement)})
         return found
+
+    def chunks_of_document(self, document_id: str) -> Ids:
+        """The ids of a document's chunks, ascending; raises DocumentNotFoundError."""
+        statement = select(documents.c.first_chunk, documents.c.last_chunk).where(documents.c.id == document_id)
+        row = self._connection.execute(statement).one_or_none() if is_storable(document_id) else None
+        if row is None:
+            raise DocumentNotFoundError(document_id)
+        return np.arange(row.first_chunk, row.last_chunk + 1, dtype=np.int64)
 
     def tail_vectors(self, chunk_ids: Iterable[int]) -> dict[int, bytes]:
         """The vectors of those of the chunks that are not sealed, as they are stored."""

@@ -54,7 +54,7 @@ def test_a_search_answers_what_the_library_answers(client: TestClient, indexes: 
 
 def test_a_search_answers_with_exactly_the_promised_keys_in_order(client: TestClient) -> None:
     answer = client.post(SEARCH, json={"query": "lunch"}).json()
-    assert list(answer) == ["query", "mode", "hits", "profile"]
+    assert list(answer) == ["query", "mode", "hits", "profile", "nearest"]
     assert [list(hit) for hit in answer["hits"]] == [HIT_KEYS] * 3
 
 
@@ -70,6 +70,31 @@ def test_a_filter_is_applied(client: TestClient) -> None:
     assert answer["profile"]["matches"] == 2
 
 
+@pytest.mark.parametrize(
+    "expression", ['doc:leave - 0.5*"lunch"', [{"doc": "leave"}, {"text": "lunch", "weight": -0.5}]]
+)
+def test_an_expression_as_text_or_as_json_answers_what_the_library_answers(
+    client: TestClient, indexes: Path, expression: object
+) -> None:
+    answer = client.post(SEARCH, json={"expression": expression}).json()
+    with Collection.open(indexes / "texts") as collection:
+        expected = json.loads(json.dumps(asdict(collection.search(expression='doc:leave - 0.5*"lunch"'))))
+    del answer["profile"], expected["profile"]
+    assert answer == expected
+    assert sorted(hit["document_id"] for hit in answer["hits"]) == ["lunch", "travel"]
+    assert 0.5 < answer["nearest"] < 1
+
+
+def test_feedback_over_http_names_documents_and_chunks(client: TestClient) -> None:
+    first = client.post(SEARCH, json={"query": "paid", "k": 1}).json()["hits"][0]
+    answers = [
+        client.post(SEARCH, json={"query": "paid", "relevant": [marked], "irrelevant": ["lunch"]}).json()
+        for marked in (first["document_id"], first["chunk_id"])
+    ]
+    assert [[hit["document_id"] for hit in answer["hits"]] for answer in answers] == [["leave"], ["leave"]]
+    assert answers[0]["hits"] == answers[1]["hits"]
+
+
 def test_every_field_of_a_search_reaches_the_engine(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
@@ -79,7 +104,7 @@ def test_every_field_of_a_search_reaches_the_engine(client: TestClient, monkeypa
 
     monkeypatch.setattr(Collection, "search", spy)
     options = {"vector": [1.0], "k": 7, "mode": "semantic", "filter": {"a": 1}, "target_recall": 0.5, "exact": True}
-    options |= {"fusion": "rrf", "explain": True}
+    options |= {"fusion": "rrf", "explain": True, "expression": [{"doc": "a"}], "relevant": ["b", 2], "irrelevant": [3]}
     assert client.post(SEARCH, json={"query": "q", **options}).status_code == 200
     assert calls == [("q", options)]
 

@@ -14,7 +14,7 @@ def test_search_json_has_exactly_the_fields_of_the_contract(cli: Cli, pets: str)
     run = cli("search", pets, "cat on the mat", "-k", "2", "--json")
     assert (run.code, run.err) == (0, "")
     answer = run.json()
-    assert list(answer) == ["query", "mode", "hits", "profile"]
+    assert list(answer) == ["query", "mode", "hits", "profile", "nearest"]
     assert (answer["query"], answer["mode"]) == ("cat on the mat", "hybrid")
     first = answer["hits"][0]
     assert " ".join(first) == (
@@ -75,6 +75,22 @@ def test_a_filter_restricts_the_hits(cli: Cli, pets: str) -> None:
     assert run.json()["profile"]["matches"] == 2
 
 
+def test_an_expression_leaves_out_what_it_names_and_says_how_near_the_nearest_chunk_is(cli: Cli, pets: str) -> None:
+    run = cli("search", pets, "--expression", '-0.5*"fish" + doc:cat')
+    assert run.code == 0
+    assert [line.split()[2] for line in run.out.splitlines() if line[:1].isdigit()] == ["dog", "fish"]
+    nearest = cli("search", pets, "--expression", '-0.5*"fish" + doc:cat', "--json").json()["nearest"]
+    assert run.err == f"semsearch: of all chunks, the one nearest to what was combined has the cosine {nearest:.3f}\n"
+    assert 0.5 < nearest < 1
+
+
+def test_feedback_moves_a_query_and_leaves_out_what_was_marked(cli: Cli, pets: str) -> None:
+    answer = cli("search", pets, "sat", "--relevant", "dog", "--irrelevant", "fish", "--json").json()
+    assert (answer["query"], answer["mode"]) == ("sat", "hybrid")
+    assert [hit["document_id"] for hit in answer["hits"]] == ["cat"]
+    assert cli("search", pets, "sat", "--relevant", "dog", "--relevant", "cat", "--json").json()["hits"] != []
+
+
 def test_exact_and_target_recall_reach_the_search(cli: Cli, pets: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     search = Collection.search
@@ -97,6 +113,9 @@ BAD_SEARCHES = [
     ([], "say what to search for"),
     (["cat", "--vector", "[1, 2]"], "2 numbers"),
     (["cat", "--vector", "[1, 2]", "--mode", "semantic"], "both given"),
+    (["--expression", "cat dog"], "character 5, in front of 'dog': expected + or -"),
+    (["--expression", "doc:nobody"], "'nobody'"),
+    (["cat", "--relevant", "dog", "--irrelevant", "dog"], "'dog' is in relevant and in irrelevant"),
     (["cat", "--fusion", "cold"], "fusion is 'cold'"),
     (["--vector", "[1, 2]"], "2 numbers"),
     (["--vector", "[1, 2"], "--vector is '[1, 2', which is not JSON"),

@@ -38,6 +38,9 @@ def search(collection: Opened, body: SearchRequest) -> SearchResult:
     return collection.search(
         body.query,
         vector=body.vector,
+        expression=body.expression,
+        relevant=body.relevant,
+        irrelevant=body.irrelevant,
         k=body.k,
         mode=body.mode,
         filter=body.filter,
