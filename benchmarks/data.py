@@ -61,11 +61,15 @@ def queries(name: str) -> dict[str, str]:
 
 
 class RememberingEmbedder:
-    """The default model, which embeds each text once: vectors are kept in the cache, in float32."""
+    """The default model, which embeds each text once: vectors are kept in the cache, in float32.
 
-    def __init__(self) -> None:
-        self._embedder = load_embedder(DEFAULT_MODEL)
-        self._folder = CACHE / f"texts-{_fingerprint()}"
+    Queries are embedded in float32, as the engine does it on the CPU, and documents in the given precision.
+    """
+
+    def __init__(self, precision: str = "auto") -> None:
+        self._embedder = load_embedder(DEFAULT_MODEL, "cpu", precision)
+        self._for_queries = load_embedder(DEFAULT_MODEL, "cpu", "float32")
+        self._folder = CACHE / f"texts-{_fingerprint()}-{self._embedder.precision}"
         self._vectors: dict[str, Vectors] = {}
         self._new: list[str] = []
         for path in sorted(self._folder.glob("*.npz")):
@@ -79,7 +83,7 @@ class RememberingEmbedder:
         return self._embedded("d", texts, self._embedder.embed_documents)
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        return self._embedded("q", texts, self._embedder.embed_queries)
+        return self._embedded("q", texts, self._for_queries.embed_queries)
 
     def save(self) -> None:
         """Write what is new to the cache."""
@@ -122,10 +126,8 @@ def passages(count: int) -> list[str]:
 
 def passage_documents(count: int) -> Iterator[Document]:
     """Passages with their metadata, one after the other as they lie in the file, so that none is held in memory."""
-    path = data_folder() / "corpora" / "passages" / "passages.jsonl.gz"
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        for number, row in enumerate(map(json.loads, itertools.islice(lines, count))):
-            yield Document(str(number), row["text"], row["metadata"])
+    for number, row in enumerate(itertools.islice(_passage_rows(), count)):
+        yield Document(str(number), row["text"], row["metadata"])
 
 
 def passage_vectors(count: int) -> Vectors:
@@ -164,6 +166,17 @@ def nouns(count: int) -> list[str]:
     used = Counter(word for _, _, gloss in entries for word in set(re.findall("[a-z]+", gloss)))
     found = {name for names, _, _ in entries for name in names.split(", ") if re.fullmatch("[a-z]{3,}", name)}
     return sorted(found, key=lambda word: (-used[word], word))[:count]
+
+
+def abstracts() -> Iterator[Document]:
+    """74,696 abstracts of arXiv, nearly all with a title: the passages that are their sentences, put together again."""
+    parts: dict[str, list[tuple[str, str]]] = {}
+    for row in _passage_rows():
+        if row["metadata"]["source"] == "arxiv":
+            parts.setdefault(row["metadata"]["doc"], []).append((row["_id"].rpartition("#")[2], row["text"]))
+    for name, texts in parts.items():
+        title = next((text for part, text in texts if part == "t"), None)
+        yield Document(name, " ".join(text for part, text in texts if part != "t"), title=title)
 
 
 def vector_blocks(count: int, real: int | None = None) -> Iterator[StoredVectors]:

@@ -6,10 +6,11 @@
 
 import argparse
 import random
+import statistics
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import ir_measures
@@ -19,6 +20,7 @@ from report import write
 from tqdm import tqdm
 
 from semsearch import Collection, Document
+from semsearch.config import DEFAULT_MODEL
 from semsearch.store.terms import Kind, terms_of
 
 SETS = ("scifact", "cranfield", "medline", "xquad/en", "limit-small", "arxiv-title2abs-20k", "identifiers")
@@ -36,18 +38,24 @@ ASKED = ("{}", "how do I use {}?")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", nargs="+", default=SETS, help=f"folders of the data's beir/ (default: {SETS})")
-    chosen = parser.parse_args().sets
-    embedder = RememberingEmbedder()
+    parser.add_argument("--precision", nargs="+", default=["auto"], help="of the documents' embeddings, one or several")
+    arguments = parser.parse_args()
+    figures = {f"nDCG@10, documents in {each}": table(arguments.sets, each) for each in arguments.precision}
+    write("retrieval_quality", {**vars(arguments), "search": "exact", "model": DEFAULT_MODEL}, figures)
+    if any(row.get("truncated") for rows in figures.values() for row in rows):
+        sys.exit("chunks were truncated")
+
+
+def table(sets: Sequence[str], precision: str) -> list[dict[str, str | int | float]]:
+    """A row for each set, and one for their mean."""
+    embedder = RememberingEmbedder(precision)
     rows = []
-    for name in chosen:
+    for name in sets:
         rows.append(measured(name, embedder))
         embedder.save()
     if len(rows) > 1:
-        means = {mode: round(sum(row[mode] for row in rows) / len(rows), 4) for mode in MODES}
-        rows.append({"set": "mean", **means})
-    write("retrieval_quality", {"sets": list(chosen), "search": "exact", "model": embedder.name}, {"nDCG@10": rows})
-    if any(row.get("truncated") for row in rows):
-        sys.exit("chunks were truncated")
+        rows.append({"set": "mean", **{mode: round(statistics.mean(row[mode] for row in rows), 4) for mode in MODES}})
+    return rows
 
 
 def measured(name: str, embedder: RememberingEmbedder) -> dict[str, str | int | float]:

@@ -1,5 +1,7 @@
 """By meaning, by words, or by both: what each mode finds, which one is taken, and what it says of its hits."""
 
+import contextlib
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 from fakes import FakeEmbedder
 
 from semsearch import Collection, Document
+from semsearch.errors import ConflictError
 from semsearch.search import engine
 from semsearch.types import Hit
 
@@ -55,6 +58,16 @@ def test_the_mode_is_the_one_that_uses_all_that_is_given(
     collection: Collection, options: dict[str, object], mode: str
 ) -> None:
     assert collection.search(**options).mode == mode
+
+
+def test_with_a_keyword_index_of_other_terms_only_meaning_is_searched(collection: Collection) -> None:
+    with contextlib.closing(sqlite3.connect(collection.info().path + "/collection.db")) as connection:
+        connection.execute("UPDATE collection SET terms = '1 other'")
+        connection.commit()
+    for mode in ("keyword", "hybrid"):
+        with pytest.raises(ConflictError, match="open it anew"):
+            collection.search("cat", mode=mode)
+    assert len(collection.search("cat", mode="semantic", explain=True).hits) == len(TEXTS)
 
 
 def test_without_a_model_a_text_is_searched_by_its_words(own: Collection) -> None:

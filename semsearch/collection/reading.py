@@ -112,8 +112,7 @@ class Readable(Parts):
             fusion=fusion,
             explain=explain,
         )
-        embedder = None if self._store.spec.model is None else self._embedder.for_queries
-        return search(self._snapshots, asked, self._store.spec.dim, embedder)
+        return search(self._snapshots, asked, self._query_vectors)
 
     def context(
         self,

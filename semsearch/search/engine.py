@@ -3,12 +3,12 @@
 The ways of searching are in `legs`, and the making of hits in `hits`.
 """
 
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from semsearch.embedders.protocol import Embedder
 from semsearch.index.contract import Neighbours
 from semsearch.index.ids import positions_of
 from semsearch.search.explaining import explained
@@ -18,6 +18,7 @@ from semsearch.search.hits import Candidate, hits_of
 from semsearch.search.legs import keyword_leg, semantic_leg, with_cosines_of, without
 from semsearch.search.profile import Stopwatch
 from semsearch.search.query import Fusion, Query, embedded
+from semsearch.search.query_vectors import QueryVectors
 from semsearch.search.snapshot import Snapshot, SnapshotCache
 from semsearch.store.keyword_query import KeywordQuery, parse_query
 from semsearch.store.records import Ranking
@@ -26,24 +27,23 @@ from semsearch.types import Explanation, Hit, LegScore, Profile, SearchMode, Sea
 FUSED_DEPTH = 50  # chunks that each leg gives to fusion, or k if that is more
 
 
-def search(snapshots: SnapshotCache, query: Query, dim: int, embedder: Callable[[], Embedder] | None) -> SearchResult:
-    """Answer a query from the newest snapshot; `embedder` gives the collection's model, `None` if it has none."""
+def search(snapshots: SnapshotCache, query: Query, vectors: QueryVectors | None) -> SearchResult:
+    """Answer a query from the newest snapshot; `vectors` are by the collection's model, `None` if it has none."""
     watch = Stopwatch()
     with watch.stage("embed"):
-        query = embedded(query, dim, embedder)
-    needs_words = query.mode is not SearchMode.SEMANTIC or query.explain
-    words = parse_query(query.text or "") if needs_words else KeywordQuery()
+        query = embedded(query, vectors)
     with snapshots.current() as snapshot:
         if query.expression is not None:
             with watch.stage("combine"):
                 vector, named = combine(query.expression, snapshot)
             query = replace(query, vector=vector, left_out=named)
-        asked = _Search(snapshot, query, words, watch)
+        asked = _Search(snapshot, query, watch)
         hits, profile = asked.answer()
         nearest = None if query.expression is None else asked.nearest()
         if query.explain:
             with watch.stage("explain"):
-                hits = explained(hits, query, words, snapshot.reader.keyword, embedder)
+                model = None if vectors is None else vectors.model
+                hits = explained(hits, query, asked.words, snapshot.reader.keyword, model)
     return SearchResult(query.text, query.mode, hits, profile, nearest)
 
 
@@ -60,8 +60,8 @@ class _Found:
 class _Search:
     """One search in one snapshot."""
 
-    def __init__(self, snapshot: Snapshot, query: Query, words: KeywordQuery, watch: Stopwatch) -> None:
-        self._snapshot, self._query, self._words, self._watch = snapshot, query, words, watch
+    def __init__(self, snapshot: Snapshot, query: Query, watch: Stopwatch) -> None:
+        self._snapshot, self._query, self._watch = snapshot, query, watch
         with watch.stage("filter"):
             self._allowed = None if query.filter is None else snapshot.chunk_ids(query.filter)
         self._findable = len(snapshot.index) if self._allowed is None else len(self._allowed)
@@ -69,6 +69,11 @@ class _Search:
         if self._allowed is not None:
             self._left_out = self._allowed.ids[positions_of(self._left_out, self._allowed.ids)]
         self._nearest: list[float] = []  # cosines of the first of what was found by meaning
+
+    @functools.cached_property
+    def words(self) -> KeywordQuery:
+        """What the query's words ask for."""
+        return parse_query(self._query.text or "")
 
     def answer(self) -> tuple[tuple[Hit, ...], Profile]:
         """The k best chunks of those that the filter allows: as many of them as there are, or as have words asked for.
@@ -124,7 +129,7 @@ class _Search:
 
     def _keyword_leg(self, depth: int) -> Ranking:
         with self._watch.stage("keyword"):
-            return without(self._left_out, keyword_leg(self._snapshot, self._words, depth, self._allowed))
+            return without(self._left_out, keyword_leg(self._snapshot, self.words, depth, self._allowed))
 
     def _profile(self, found: _Found) -> Profile:
         neighbours, matches = found.neighbours, None if self._allowed is None else len(self._allowed)

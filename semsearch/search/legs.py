@@ -27,7 +27,10 @@ def semantic_leg(
 
 def keyword_leg(snapshot: Snapshot, query: KeywordQuery, depth: int, allowed: IdSet | None) -> Ranking:
     """The chunks that answer the words of a query best, of those that the filter allows."""
-    return snapshot.reader.keyword.search(query, depth, None if allowed is None else allowed.ids)
+    if allowed is None:
+        return snapshot.reader.keyword.search(query, depth)
+    share = len(allowed) / max(len(snapshot.index), 1)
+    return snapshot.reader.keyword.search(query, depth, allowed.ids, share=share)
 
 
 def with_cosines_of(ids: Ids, ranking: Ranking, snapshot: Snapshot, vector: Vectors) -> tuple[Ranking, int]:

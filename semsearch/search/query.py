@@ -1,19 +1,19 @@
 """What was asked for, checked and complete; how it is answered is in `engine`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
 import numpy.typing as npt
 
-from semsearch.embedders.protocol import Embedder
 from semsearch.errors import EmptyQueryError, InvalidRequestError
-from semsearch.index.vectors import as_vector, as_vectors, check_target
+from semsearch.index.vectors import as_vector, check_target
 from semsearch.search.expressions.combining import with_texts_embedded
 from semsearch.search.expressions.feedback import rocchio
 from semsearch.search.expressions.notation import read_expression
 from semsearch.search.expressions.parts import Expression, TextPart, VectorPart
+from semsearch.search.query_vectors import QueryVectors
 from semsearch.store.filters import parse_filter
 from semsearch.store.records import CollectionSpec
 from semsearch.store.texts import storable
@@ -107,16 +107,13 @@ def as_query(
     )
 
 
-def embedded(query: Query, dim: int, embedder: Callable[[], Embedder] | None) -> Query:
-    """The query with a vector, where its mode needs one; `embedder` gives the model, and is called for that alone.
-
-    Of an expression only the texts get theirs.
-    """
-    if query.mode is SearchMode.KEYWORD or query.vector is not None or embedder is None:
+def embedded(query: Query, vectors: QueryVectors | None) -> Query:
+    """The query with a vector, where its mode needs one; of an expression only the texts get theirs."""
+    if query.mode is SearchMode.KEYWORD or query.vector is not None or vectors is None:
         return query
     if query.expression is not None:
-        return replace(query, expression=with_texts_embedded(query.expression, dim, embedder))
-    return replace(query, vector=as_vectors(embedder().embed_queries([query.text or ""]), dim))
+        return replace(query, expression=with_texts_embedded(query.expression, vectors.dim, vectors.model))
+    return replace(query, vector=vectors.of(query.text or ""))
 
 
 def _combined(

@@ -1,6 +1,7 @@
 """A collection's database: created once, opened often, read in snapshots, written by one process at a time."""
 
 import contextlib
+import logging
 import os
 import re
 import sys
@@ -17,16 +18,19 @@ from semsearch.errors import (
     CollectionExistsError,
     CollectionLockedError,
     CollectionNotFoundError,
+    CorruptStoreError,
     InvalidRequestError,
     NotFoundError,
     StoreError,
 )
 from semsearch.store import migrations, schema, terms
-from semsearch.store.database import reader_engine, transaction, translated, writer_engine
+from semsearch.store.database import ReadTransactions, reader_engine, transaction, translated, writer_engine
 from semsearch.store.keyword import KeywordIndex
 from semsearch.store.reader import StoreReader
 from semsearch.store.records import CollectionSpec
 from semsearch.store.writer import StoreWriter
+
+logger = logging.getLogger(__name__)
 
 DATABASE = "collection.db"
 LOCK = "write.lock"
@@ -55,7 +59,7 @@ class DocumentStore:
         self._lock = files.FileLock(root / LOCK)
         self._turn = threading.Lock()
         self.changing = threading.RLock()  # held while this process makes files anew: one change of them at a time
-        self._readers = reader_engine(self.path)
+        self._reading = ReadTransactions(self.path)
         self._writer = writer_engine(self.path)
 
     @classmethod
@@ -85,8 +89,11 @@ class DocumentStore:
     def open(cls, root: Path) -> "DocumentStore":
         """Open what is there, bringing an older format and a keyword index of other terms up to date; never creates.
 
+        A keyword index that cannot be made anew now is left as it is, and refuses to be searched.
+
         Raises:
             CollectionNotFoundError, CorruptStoreError, FormatVersionError
+            CollectionLockedError: the format is older, and another process is writing.
         """
         root = root.absolute()
         path = root / DATABASE
@@ -98,11 +105,12 @@ class DocumentStore:
             with transaction(engine, path) as connection:
                 found = migrations.format_of(connection, path)
                 spec = StoreReader(connection, path).spec() if found == migrations.FORMAT else None
-                spec = spec if spec is not None and spec.terms == terms.VERSION else None
         finally:
             engine.dispose()
         if spec is None:
             spec = _upgrade(root, path)
+        elif spec.terms != terms.VERSION:
+            spec = _with_new_terms(root, path, spec)
         return cls(root, spec, database)
 
     @contextlib.contextmanager
@@ -114,7 +122,7 @@ class DocumentStore:
             InvalidRequestError: the store was closed.
         """
         self._check_usable()
-        with transaction(self._readers, self.path) as connection:
+        with self._reading.one() as connection:
             self._check_usable()  # a connection made just now may lead to what was put in its place just now
             yield StoreReader(connection, self.path)
 
@@ -132,6 +140,7 @@ class DocumentStore:
             with transaction(self._writer, self.path) as connection:
                 self._check_usable()
                 writer = StoreWriter(connection, self.path)
+                writer.renew_terms()  # another process may have made them its own since this one opened
                 yield writer
                 writer.finish()
                 files.failpoint("store.precommit")
@@ -142,7 +151,7 @@ class DocumentStore:
         with self._turn:
             self._become_writer()
             with transaction(self._writer, self.path) as connection:
-                KeywordIndex(connection).optimize()
+                KeywordIndex(connection, self.path).optimize()
             with translated(self.path), contextlib.closing(self._writer.raw_connection()) as connection:
                 # a step a page, and only a script is stepped to its end
                 connection.cursor().executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
@@ -156,7 +165,7 @@ class DocumentStore:
         """Give back connections and the write lock, once a running write is done; nothing else works afterwards."""
         with self._turn, translated(self.path):
             self._database = None
-            self._readers.dispose()
+            self._reading.close()
             self._writer.dispose()
             self._lock.release()
 
@@ -277,7 +286,18 @@ def _upgrade(root: Path, path: Path) -> CollectionSpec:
             migrations.migrate(connection, migrations.format_of(connection, path))
             writer = StoreWriter(connection, path)
             writer.renew_terms()
+            writer.finish()
             return writer.spec()
     finally:
         engine.dispose()
         lock.release()
+
+
+def _with_new_terms(root: Path, path: Path, spec: CollectionSpec) -> CollectionSpec:
+    try:
+        return _upgrade(root, path)
+    except CorruptStoreError:
+        raise
+    except (CollectionLockedError, StoreError) as error:
+        logger.warning("%s is not searched by words, its keyword index has to be made anew: %s", root, error)
+        return spec

@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from semsearch.store.stemming import stem
-from semsearch.store.terms import Kind, Term, folded, is_unspaced, terms_of, unhyphened
+from semsearch.store.terms import Kind, Term, folded, is_in_terms, is_unspaced, stemmed, terms_of, unhyphened
 
 _T = TypeVar("_T")
-MAX_PHRASES, MAX_PHRASE_WORDS = 8, 32  # more of a query are not looked at
+MAX_PHRASES, MAX_PHRASE_WORDS, MAX_PREFIXES = 8, 32, 32  # more of a query are not looked at
 _MIN_PREFIX = 2  # characters; most words begin like one that is shorter
 _IN_WORD = r"[^\s*,;()\[\]{}]"
 _OPERATORS = re.compile(rf"""["“”„]([^"“”„]*)["“”]|(?<!{_IN_WORD})({_IN_WORD}+)\*(?!\w)""")
@@ -55,16 +54,17 @@ def parse_query(text: str) -> KeywordQuery:
     """What any text asks for; English stop words count where there is nothing else."""
     free, quoted, starred = (list(filter(None, _OPERATORS.split(text)[at::3])) for at in range(3))
     phrases = _meant(_phrase, quoted, free)[:MAX_PHRASES]
-    prefixes = _meant(_prefix, starred, free)
+    prefixes = _meant(_prefix, [_last_word(each, free) for each in starred], free)
     rest = " ".join(free)
     spelled = {term.text: rest[term.start : term.end] for term in terms_of(rest) if not _is_last_of_several(term, rest)}
     lone = [term for term, spelling in spelled.items() if len(spelling) == 1 and is_unspaced(spelling)]
     terms = [term for term, spelling in spelled.items() if folded(spelling) not in STOP_WORDS and term not in lone]
     if not (phrases or prefixes or lone or terms):
         terms = list(spelled)
-    for prefix in prefixes:
+    for prefix in prefixes[:MAX_PREFIXES]:
         terms += _stems_of_words_that_begin(prefix)
-    return KeywordQuery(tuple(dict.fromkeys(terms)), tuple(dict.fromkeys([*prefixes, *lone])), tuple(phrases))
+    beginnings = list(dict.fromkeys([*prefixes, *lone]))[:MAX_PREFIXES]  # each may stand for all terms that there are
+    return KeywordQuery(tuple(dict.fromkeys(terms)), tuple(beginnings), tuple(phrases))
 
 
 def _occurrences(phrase: tuple[str, ...], words: Sequence[Term]) -> Iterator[Term]:
@@ -94,6 +94,14 @@ def _phrase(text: str) -> tuple[str, ...]:
     return tuple(word.text for word in words[:MAX_PHRASE_WORDS])
 
 
+def _last_word(text: str, free: list[str]) -> str:
+    """What follows the last character that no term has; what is before it goes to `free`."""
+    ends = [at for at, each in enumerate(text, 1) if not (is_in_terms(each) or each in "'’")]
+    start = ends[-1] if ends else 0
+    free.append(text[:start])
+    return text[start:]
+
+
 def _prefix(text: str) -> str:
     """What words have to begin with; nothing where that says too little, or where words have no ends."""
     prefix = unhyphened(folded(text))
@@ -111,5 +119,5 @@ def _stems_of_words_that_begin(prefix: str) -> Iterable[str]:
     """Stems that are shorter than the prefix, of English words that begin with it: inform of informati."""
     if not (prefix.isascii() and prefix.isalpha()):
         return []
-    stems = dict.fromkeys(stem(prefix + tail) for tail in ("", *_TAILS.split()))
+    stems = dict.fromkeys(stemmed(prefix + tail) for tail in ("", *_TAILS.split()))
     return [each for each in stems if not each.startswith(prefix)]

@@ -19,7 +19,7 @@ def m001_first_format(connection: Connection) -> None:
             id INTEGER PRIMARY KEY CHECK (id = 1), created TEXT NOT NULL, model TEXT, fingerprint TEXT, precision TEXT,
             max_tokens INTEGER, dim INTEGER NOT NULL CHECK (dim > 0), target_recall REAL NOT NULL, codec TEXT,
             chunking TEXT NOT NULL, chunk_tokens INTEGER, chunk_overlap INTEGER NOT NULL,
-            terms INTEGER NOT NULL, version INTEGER NOT NULL, layout INTEGER NOT NULL) STRICT""",
+            terms TEXT NOT NULL, version INTEGER NOT NULL, layout INTEGER NOT NULL) STRICT""",
         """CREATE TABLE source_files (
             seq INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE, size INTEGER NOT NULL,
             modified_ns INTEGER NOT NULL, hash BLOB NOT NULL, reader TEXT NOT NULL, failures TEXT,

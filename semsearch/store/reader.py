@@ -55,7 +55,7 @@ class StoreReader:
         self._connection, self._path = connection, path
         self.source_files = SourceFiles(connection)
         self.overview = Overview(connection)
-        self.keyword = KeywordIndex(connection)
+        self.keyword = KeywordIndex(connection, path)
 
     def spec(self) -> CollectionSpec:
         row = self._connection.execute(select(collection)).one()

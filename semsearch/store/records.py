@@ -31,7 +31,7 @@ class CollectionSpec:
     target_recall: float = TARGET_RECALL
     codec: str | None = None  # of its index; None: by size
     chunking: Chunking = field(default_factory=Chunking)
-    terms: int = terms.VERSION  # of what its keyword index holds
+    terms: str = terms.VERSION  # of what its keyword index holds
 
 
 @dataclass(frozen=True, slots=True)

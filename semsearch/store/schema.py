@@ -26,7 +26,7 @@ collection = Table(
     Column("chunking", Text, nullable=False),  # where documents are cut
     Column("chunk_tokens", Integer),  # at most; NULL: as many as the model reads
     Column("chunk_overlap", Integer, nullable=False),  # in tokens
-    Column("terms", Integer, nullable=False),  # version of the terms in the keyword index
+    Column("terms", Text, nullable=False),  # version of the terms in the keyword index
     Column("version", Integer, nullable=False),  # +1 a commit
     Column("layout", Integer, nullable=False),  # +1 when readers have to load everything anew
 )

@@ -1,35 +1,41 @@
 """What a text is searched by: its terms, and where each of them stands; the same for documents and for queries.
 
 A text is taken apart here and not by SQLite, which is given terms between spaces. So identifiers stay what they are,
-scripts without spaces have terms, and what was found can be shown in the text. `VERSION` grows with every change of
-what terms a text has: an index of another version is made anew from the documents.
+scripts without spaces have terms, and what was found can be shown in the text. `VERSION` is another one with every
+change of what terms a text has: an index of another version is made anew from the documents.
 """
 
 import functools
 import re
+import threading
 import unicodedata
 from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
-from semsearch.store.stemming import stem
+import Stemmer
 
-VERSION = 1
+# Grows with every change in here; stems are the library's, and which characters are letters is Python's to say.
+_HERE = 2
+VERSION = f"{_HERE} pystemmer-{Stemmer.version()} unicode-{unicodedata.unidata_version}"
 MAX_CHARACTERS = 64  # of a term; longer ones are cut
 _CACHED = 2**16  # pieces that are remembered; a text says most of its words again
 
-# Written without spaces, or with endings that hide the word: Thai, Lao, Burmese, Khmer, kana, Han, Hangul.
+# Written without spaces, or with endings that hide the word: Thai, Lao, Burmese, Khmer, radicals (which some PDFs have
+# in place of Han), kana, Han, Hangul.
 _UNSPACED = (
-    r"\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3041-\u309a\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff"
+    r"\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u2f00-\u2fd5\u3005-\u3007\u3041-\u309a\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff"
     r"\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\uff66-\uff9f"
     r"\U0001b000-\U0001b16f\U00020000-\U000323af"
 )
 _INVISIBLE = "\u00ad\u200b-\u200d\u2060"  # soft hyphens and joiners inside words
+_IN_WORDS = ("Mn", "Mc", "Me", "Cf")  # marks, and what is invisible
 _DIACRITICS = re.compile(f"[\u0300-\u036f{_INVISIBLE}]")
 SYMBOLS = "-.@:/\\&+#_$>"  # that a term may have beside letters and digits
 _JOINT = r"(?:[-.@:/\\&'’+#]|_{1,3}|::|->|://|\+\+)"  # what joins words to a compound
 _CASES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _PIECES = re.compile(r"\S+")
+_STEMMER, _STEMMING = Stemmer.Stemmer("english", 0), threading.Lock()  # it is for one thread at a time
 _HYPHENED, _BETWEEN_DIGITS = re.compile(r"[^\W_]+(?:-[^\W_]+)+"), re.compile(r"\d-\d")
 
 
@@ -83,14 +89,22 @@ def folded(text: str) -> str:
 
 
 def stemmed(word: str) -> str:
-    """The term of a folded word: its stem if it could be English."""
-    return stem(word) if word.isascii() and word.isalpha() else word
+    """The term of a folded word: its stem if it could be English (Porter 2, snowballstem.org/algorithms/english)."""
+    if not (word.isascii() and word.isalpha()):
+        return word
+    with _STEMMING:
+        return str(_STEMMER.stemWord(word))
 
 
 def unhyphened(compound: str) -> str:
     """A folded compound of words with hyphens, in one; any other as it is, and so is a date."""
     is_hyphened = _HYPHENED.fullmatch(compound) and not _BETWEEN_DIGITS.search(compound)
     return compound.replace("-", "") if is_hyphened else compound
+
+
+def is_in_terms(character: str) -> bool:
+    """Whether a term may have it, or what it is written for, as accents are."""
+    return character.isalnum() or character in SYMBOLS or unicodedata.category(character) in _IN_WORDS
 
 
 def is_unspaced(text: str) -> bool:

@@ -140,10 +140,9 @@ class StoreWriter(StoreReader):
 
     def renew_terms(self) -> None:
         """Make the keyword index anew, if it was made by another version of what terms are."""
-        if self.spec().terms != terms.VERSION:
+        if self.keyword.version() != terms.VERSION:
             self.keyword.rebuild()
             self._connection.execute(update(collection).values(terms=terms.VERSION))
-            self.finish()
 
     def finish(self) -> None:
         """Count this commit; called once, by the store, before COMMIT."""

@@ -305,10 +305,10 @@ def asking(store: DocumentStore, ask: Callable[[StoreReader], object]) -> tuple[
     def record(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
         seen.append((statement, parameters))
 
-    event.listen(store._readers, "before_cursor_execute", record)
+    event.listen(store._reading.engine, "before_cursor_execute", record)
     with store.read() as reader:
         ask(reader)
-        event.remove(store._readers, "before_cursor_execute", record)
+        event.remove(store._reading.engine, "before_cursor_execute", record)
         plan = reader._connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {seen[-1][0]}", seen[-1][1]).all()
     return [statement for statement, _ in seen], [row.detail for row in plan]
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import math
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from semsearch.errors import ConflictError
 from semsearch.store import keyword, terms
 from semsearch.store.documents import DATABASE, DocumentStore
 from semsearch.store.keyword_query import parse_query
@@ -175,6 +177,69 @@ def test_equal_chunks_come_in_the_order_of_their_ids(store: DocumentStore) -> No
     assert found(store, "same text", 7) == list(range(1, 8))
 
 
+# --- what finds, and how it is scored
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("データベース", [1]),
+        ("ベース", [1]),
+        ("検索", [1, 2]),
+        ("索", [1, 2]),
+        ('"全文検索"', [2]),
+        ("データ 検索", [1, 2]),
+        ("데이터베이스", [3, 4]),
+        ("데이터", [3, 4]),
+        ("베이스", [3]),
+        ("แผนที่", [5]),
+        ("东京", [6]),
+        ("京东", []),
+    ],
+)
+def test_scripts_without_spaces_are_found_by_words_that_stand_anywhere(
+    store: DocumentStore, query: str, expected: list[int]
+) -> None:
+    texts = ["データベースの検索", "全文を検索する全文検索", "데이터베이스를", "데이터와 기본", "ดูแผนที่โลก", "去东京"]
+    put(store, *(entry(text, text) for text in texts))
+    assert sorted(found(store, query)) == expected
+
+
+def test_a_score_is_bm25_with_a_title_that_counts_twice_and_parts_a_third(store: DocumentStore) -> None:
+    """As SQLite has it: k1 1.2, b 0.75, a word in half of the chunks or more weighs next to nothing."""
+    texts = ["cat cat dog", "cat mouse", "a bird sings", "one two three four", "five"]
+    put(store, *(entry(text, text) for text in texts), entry("title", "six", title="dog"), entry("part", "getCat"))
+    lengths = [3, 2, 3, 4, 1, 2, 3]  # getcat; get, cat
+    mean = sum(lengths) / 7
+    with store.read() as reader:
+        found = reader.keyword.search(parse_query("cat dog"), 10)
+
+    def weight(chunks: int) -> float:
+        return math.log((7 - chunks + 0.5) / (chunks + 0.5))
+
+    def part(occurrences: float, length: int) -> float:
+        return occurrences * 2.2 / (occurrences + 1.2 * (0.25 + 0.75 * length / mean))
+
+    expected = {
+        1: weight(3) * part(2, 3) + weight(2) * part(1, 3),
+        2: weight(3) * part(1, 2),
+        6: weight(2) * part(2, 2),
+        7: weight(3) * part(0.3, 3),
+    }
+    assert dict(zip(found.ids.tolist(), found.scores.tolist(), strict=True)) == pytest.approx(expected, rel=1e-6)
+    assert found.ids.tolist() == sorted(expected, key=lambda id: -expected[id])
+
+
+def test_a_transaction_that_fails_leaves_documents_and_terms_as_they_were(store: DocumentStore) -> None:
+    put(store, entry("a", "cats", title="Pets"))
+    with pytest.raises(InterruptedError), store.write() as writer:
+        writer.put([entry("a", "dogs"), entry("b", "cats")])
+        assert writer.keyword.search(parse_query("dogs"), 10).ids.tolist() == [2]
+        raise InterruptedError
+    assert (found(store, "cat"), found(store, "dog"), found(store, "pet")) == ([1], [], [1])
+    check_index(store)
+
+
 # --- ranking fewer chunks than have any of the words
 
 
@@ -215,6 +280,25 @@ def test_where_rare_words_do_not_find_enough_the_frequent_ones_do(
     monkeypatch.setattr(keyword, "RANKED", 45)
     ids = found(library, "seldom middling common", depth, None if allowed is None else list(allowed))
     assert len(ids) == expected
+
+
+@pytest.mark.parametrize("size", [1, 7, 2**22])
+@pytest.mark.parametrize("share", [0.01, 0.3, 1.0])
+@pytest.mark.parametrize("query", ["common", "seldom middling common", "n10 n11 n300", '"common middling"', "n1*"])
+def test_what_is_allowed_is_found_with_the_scores_and_in_the_order_that_it_has_among_all(
+    library: DocumentStore, query: str, share: float, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few bytes the ids share, and whether many are allowed or few, near one another or not."""
+    monkeypatch.setattr(keyword, "_MASK", size)
+    monkeypatch.setattr(keyword, "RANKED", 45)
+    draw = np.random.default_rng(0)
+    with library.read() as reader:
+        every = reader.keyword.search(parse_query(query), 400)
+        for allowed in (*(np.sort(draw.choice(401, number, False)) for number in (1, 20, 300)), np.arange(50, 60)):
+            ranking = reader.keyword.search(parse_query(query), 15, allowed, share=share)
+            expected = np.isin(every.ids, allowed)
+            assert ranking.ids.tolist() == every.ids[expected][:15].tolist()
+            np.testing.assert_allclose(ranking.scores, every.scores[expected][:15], rtol=1e-6)
 
 
 def test_of_very_many_words_the_rarest_count(library: DocumentStore) -> None:
@@ -285,19 +369,62 @@ def test_after_any_changes_the_index_equals_one_made_anew(changing: DocumentStor
     check_index(changing)
 
 
-def test_an_index_of_another_version_is_made_anew_when_it_is_opened(store: DocumentStore) -> None:
+# --- an index of other terms
+
+
+def index_by_other_terms(root: Path) -> None:
+    """What a process with other terms leaves, to which the word of the first chunk is `feline`."""
+    with contextlib.closing(sqlite3.connect(root / DATABASE)) as connection:
+        connection.execute("INSERT INTO keyword (keyword) VALUES ('delete-all')")
+        connection.execute("INSERT INTO keyword (rowid, text) VALUES (1, 'feline')")
+        connection.execute("UPDATE collection SET terms = '1 other'")
+        connection.commit()
+
+
+def test_it_is_made_anew_when_it_is_opened(store: DocumentStore) -> None:
     put(store, entry("a", "cats and dogs", title="Pets"))
     store.close()
-    connection = sqlite3.connect(store.root / DATABASE)
-    connection.execute("INSERT INTO keyword (keyword) VALUES ('delete-all')")
-    connection.execute("INSERT INTO keyword (rowid, text) VALUES (1, 'feline')")
-    connection.execute("UPDATE collection SET terms = terms + 1")
-    connection.commit()
-    connection.close()
+    index_by_other_terms(store.root)
     again = DocumentStore.open(store.root)
     assert again.spec.terms == terms.VERSION
     assert (found(again, "cat"), found(again, "feline")) == ([1], [])
     check_index(again)
+
+
+def test_it_refuses_to_be_searched_while_another_process_writes(
+    store: DocumentStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(store, entry("a", "cats and dogs", title="Pets"))
+    index_by_other_terms(store.root)
+    reader = DocumentStore.open(store.root)
+    assert "keyword index has to be made anew" in caplog.text
+    for query in ("cat", '"cats and dogs"', "feline", "c*"):
+        with pytest.raises(ConflictError, match="'1 other'"):
+            found(reader, query)
+    with reader.read() as snapshot:
+        assert snapshot.document("a").text == "cats and dogs"
+    store.close()
+    assert found(DocumentStore.open(store.root), "cat") == [1]
+    assert found(reader, "cat") == [1]
+
+
+def test_it_is_made_anew_before_anything_is_written(store: DocumentStore) -> None:
+    put(store, entry("a", "cats and dogs", title="Pets"), entry("b", "birds"))
+    index_by_other_terms(store.root)
+    with store.write() as writer:
+        writer.remove(["a"])
+    assert (found(store, "bird"), found(store, "cat"), found(store, "feline")) == ([2], [], [])
+    check_index(store)
+
+
+def test_a_search_that_began_before_finds_by_the_terms_of_before(store: DocumentStore) -> None:
+    put(store, entry("a", "cats and dogs"))
+    with store.read() as before:
+        assert before.count(None) == 1
+        index_by_other_terms(store.root)
+        assert before.keyword.search(parse_query("cat"), 10).ids.tolist() == [1]
+    with pytest.raises(ConflictError):
+        found(store, "cat")
 
 
 def test_joining_the_segments_changes_nothing_that_is_found(store: DocumentStore) -> None:

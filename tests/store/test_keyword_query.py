@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semsearch.store.keyword_query import MAX_PHRASE_WORDS, MAX_PHRASES, KeywordQuery, parse_query
+from semsearch.store.keyword_query import MAX_PHRASE_WORDS, MAX_PHRASES, MAX_PREFIXES, KeywordQuery, parse_query
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,9 @@ def test_what_is_in_quotes_is_a_phrase(text: str, phrases: object, terms: tuple[
         ("happy*", ("happy",), ("happi",)),
         ("a* *", (), ("a",)),
         ("2*3", (), ("2", "3")),
+        ("dogs—cats!comp*", ("comp",), ("dog", "cat")),
+        ("user's*", ("users",), ("user",)),
+        ("cafe\u0301* e\u00adma*", ("cafe", "ema"), ()),
         ("字", ("字",), ()),
         ('"字"', ("字",), ()),
     ],
@@ -69,6 +72,13 @@ def test_a_star_behind_a_word_is_a_prefix_and_so_is_a_single_character(
 ) -> None:
     query = parse_query(text)
     assert (query.prefixes, query.terms) == (prefixes, terms)
+
+
+def test_of_very_long_queries_only_so_many_beginnings_of_words_count() -> None:
+    query = parse_query(" ".join(f"word{number}*" for number in range(100)))
+    assert query.prefixes == tuple(f"word{number}" for number in range(MAX_PREFIXES))
+    characters = [chr(0x4E00 + number) for number in range(100)]
+    assert parse_query(" ".join(characters)).prefixes == tuple(characters[:MAX_PREFIXES])
 
 
 def test_of_very_long_queries_only_so_many_phrases_count() -> None:

@@ -142,15 +142,14 @@ def test_a_store_that_was_dropped_and_made_anew_is_neither_read_nor_written(stor
 def test_a_store_that_is_replaced_while_a_connection_is_made_is_not_read(
     store: DocumentStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = documents.transaction
+    real = store._reading.one
 
-    def replaced_first(*arguments: object) -> object:
-        monkeypatch.setattr(documents, "transaction", real)
+    def replaced_first() -> object:
         Collection.drop(store.root)
         DocumentStore.create(store.root, CollectionSpec(DIM))
-        return real(*arguments)
+        return real()
 
-    monkeypatch.setattr(documents, "transaction", replaced_first)
+    monkeypatch.setattr(store._reading, "one", replaced_first)
     with pytest.raises(NotFoundError, match="replaced or removed"):
         ids(store)
 
@@ -205,3 +204,46 @@ def test_closing_waits_for_a_running_write(store: DocumentStore) -> None:
     writing.join()
     closing.join()
     DocumentStore.open(store.root).lock()
+
+
+def connections(store: DocumentStore) -> list[object]:
+    """Those that wait, as the driver has them."""
+    return [each.connection.dbapi_connection for each in store._reading._waiting]
+
+
+def test_a_read_takes_the_connection_that_waits_and_one_within_another_its_own(store: DocumentStore) -> None:
+    ids(store)
+    [first] = connections(store)
+    with store.read() as outer:
+        assert connections(store) == []
+        put(store, "a")
+        assert ids(store) == ["a"]
+        assert outer.count(None) == 1  # its snapshot begins with its first question
+    assert len(set(connections(store))) == 2
+    assert first in connections(store)
+
+
+def test_only_so_many_connections_wait(store: DocumentStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_READERS", 2)
+    with store.read(), store.read(), store.read():
+        pass
+    assert len(connections(store)) == 2
+
+
+def test_a_read_that_fails_leaves_neither_a_transaction_nor_a_connection(store: DocumentStore) -> None:
+    ids(store)
+    with pytest.raises(InterruptedError), store.read() as reader:
+        assert reader.count(None) == 0
+        stop()
+    assert connections(store) == []
+    put(store, "a")
+    assert ids(store) == ["a"]
+
+
+def test_a_read_that_runs_while_the_store_is_closed_ends_well_and_leaves_no_connection(store: DocumentStore) -> None:
+    put(store, "a")
+    ids(store)
+    with store.read() as reader:
+        store.close()
+        assert reader.count(None) == 1
+    assert connections(store) == []
