@@ -141,6 +141,26 @@ def publish_folder(root: Path, name: str, contents: Mapping[str, bytes]) -> None
     sync_directory(root)
 
 
+def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write a new folder of these files, as a whole, for people; an empty one may be there.
+
+    Raises:
+        FileExistsError: something is there.
+        OSError: the disk refused; nothing is left of it.
+    """
+    target = folder.absolute()
+    temporary = target.with_name(f".{target.name}-{uuid.uuid4().hex}")
+    make_directory(temporary)
+    try:
+        for file, content in contents.items():
+            with (temporary / file).open("xb") as opened:
+                opened.write(content)
+        _rename_folder(temporary, target)
+    except BaseException:
+        remove_tree(temporary, list(contents))
+        raise
+
+
 def _write(content: bytes, write: Callable[[bytes], int]) -> None:
     write(content)
 
@@ -149,7 +169,7 @@ def _rename_folder(folder: Path, target: Path) -> None:
     try:
         folder.rename(target)
     except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
             raise FileExistsError(f"{target} exists already") from error
         raise
 

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-from semsearch.types import Chunking, Curve, Failure
+import numpy as np
+import numpy.typing as npt
+
+from semsearch.types import Chunking, Curve, Failure, Ids
 
 
 class FileOutcome(StrEnum):
@@ -178,6 +181,41 @@ class CollectionReport:
     empty_pages: int
     documents_with_empty_pages: tuple[tuple[str, tuple[int, ...]], ...]
     longest: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MapAxis:
+    """What an axis of a map shows.
+
+    Attributes:
+        low, high: what lies at -1 and at 1; `None`: it is a direction of largest variance, from the mean on.
+        share: of the variance of all vectors, what is along it.
+    """
+
+    low: str | None
+    high: str | None
+    share: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MapReport:
+    """The vectors of a collection on two axes, a point for each chunk.
+
+    Attributes:
+        points: (n, 2), float32.
+        chunk_ids: (n,), ascending.
+        document_ids: of each point.
+        label: the metadata key that `labels` are values of.
+        labels: of each point; `None` where its document has none, or it is an array or an object.
+        axes: the horizontal and the vertical one.
+    """
+
+    points: npt.NDArray[np.float32]
+    chunk_ids: Ids
+    document_ids: tuple[str, ...]
+    label: str | None
+    labels: tuple[str | None, ...]
+    axes: tuple[MapAxis, MapAxis]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ Scores: TypeAlias = npt.NDArray[np.float64]  # (n, k), cosines in [-1, 1] rounde
 Ids: TypeAlias = npt.NDArray[np.int64]  # chunk ids
 Metadata: TypeAlias = dict[str, Any]  # a JSON object
 Filter: TypeAlias = Mapping[str, Any]  # {"year": {"$gte": 2020}}, see docs/filters.md
+AxisEnds: TypeAlias = tuple[str | Filter, str | Filter]  # of a map: texts or filters, the low end and the high one
 Expression: TypeAlias = str | Sequence[Mapping[str, Any]]  # 'king - man', or its parts, see docs/expressions.md
 Range: TypeAlias = tuple[int, int]  # characters of a document's text, from the first up to the second
 

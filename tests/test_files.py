@@ -245,3 +245,21 @@ def test_a_folder_that_could_not_be_written_is_not_there(tmp_path: Path) -> None
         files.publish_folder(tmp_path, "m", {"a": b"one", "b": b"two"})
     assert not (tmp_path / "m").exists()
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_written_folder_has_its_files_and_an_empty_one_is_filled(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for name in ("new/deeper", "empty"):
+        files.write_folder(tmp_path / name, {"a": b"1", "b": b"2"})
+        assert {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} == {"a": b"1", "b": b"2"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "new"]
+
+
+def test_a_folder_or_file_that_is_there_is_not_written_over_and_nothing_is_left(tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").write_bytes(b"")
+    (tmp_path / "file").write_bytes(b"")
+    for name in ("full", "file"):
+        with pytest.raises(FileExistsError, match=f"{name} exists already"):
+            files.write_folder(tmp_path / name, {"a": b"1"})
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "full", "mine"]

@@ -11,6 +11,7 @@ PACKAGE = Path(semsearch.__file__).parent
 LAYERS = [
     {"types", "errors", "config", "files", "processors"},
     {"reports"},
+    {"drawing"},
     {"embedders", "index", "store", "images", "client"},
     {"ingest", "search"},
     {"collection"},
@@ -34,7 +35,7 @@ HOMES = {
     "typer": {"cli"},
     "tqdm": {"cli"},
     "ir_measures": {"evaluation"},
-    "matplotlib": {"cli", "evaluation"},
+    "matplotlib": {"cli", "drawing", "evaluation"},
     "ray": {"cluster"},
 }
 WRITERS = {

@@ -76,7 +76,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Measure how good the answers of a collection are, and compare two ways to search."""
-    from semsearch.evaluation.picture import check_picture
+    from semsearch.drawing import check_picture
     from semsearch.evaluation.rankings import check_options
 
     questions = _Questions(folder, split, known_item, sample, seed, judgments=judgments)

@@ -11,7 +11,20 @@ import typer
 from typer.main import get_command
 
 from semsearch import __version__
-from semsearch.cli import adding, evaluating, images, indexing, judging, reading, removing, reporting, serving, tuning
+from semsearch.cli import (
+    adding,
+    editing,
+    evaluating,
+    images,
+    indexing,
+    judging,
+    mapping,
+    reading,
+    removing,
+    reporting,
+    serving,
+    tuning,
+)
 from semsearch.cli.errors import CLOSED_PIPE, report_error
 from semsearch.cli.output import use_utf8
 from semsearch.cli.shelf import Shelf
@@ -32,6 +45,7 @@ app.command("get")(reading.get)
 app.command("list")(reading.list_documents)
 app.command("info")(reading.info)
 app.command("report")(reporting.report)
+app.command("map")(mapping.map_collection)
 app.command("tune")(tuning.tune)
 app.command("evaluate")(evaluating.evaluate)
 app.command("judge")(judging.judge)
@@ -40,6 +54,10 @@ app.command("remove")(removing.remove)
 app.command("compact")(removing.compact)
 app.command("drop")(removing.drop)
 app.command("serve")(serving.serve)
+images.app.command("reconstruct")(editing.reconstruct)
+images.app.command("interpolate")(editing.interpolate)
+images.app.command("edit")(editing.edit)
+images.app.command("map")(mapping.map_collection)
 app.add_typer(images.app, name="images")
 
 

@@ -44,15 +44,15 @@ def parsed(option: str, text: str | None) -> object:
         raise InvalidRequestError(f"{option} is {text!r:.80}, which is not JSON: {error}") from error
 
 
-def parsed_filter(text: str | None) -> dict[str, object] | None:
-    """The value of --filter; what the keys and operators in it mean is checked where it is used.
+def parsed_filter(text: str | None, option: str = "--filter") -> dict[str, object] | None:
+    """The value of an option that is a filter; what the keys and operators in it mean is checked where it is used.
 
     Raises:
         InvalidRequestError: it is not a JSON object.
     """
-    value = parsed("--filter", text)
+    value = parsed(option, text)
     if value is None and text is None:
         return None
     if not isinstance(value, dict):
-        raise InvalidRequestError(f'--filter is {text!r:.80}; it has to be a JSON object, like {{"year": 2024}}')
+        raise InvalidRequestError(f'{option} is {text!r:.80}; it has to be a JSON object, like {{"year": 2024}}')
     return value

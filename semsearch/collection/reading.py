@@ -6,13 +6,15 @@ import numpy.typing as npt
 
 from semsearch.collection.parts import Parts
 from semsearch.errors import InvalidRequestError
-from semsearch.reports import CollectionInfo, CollectionReport
+from semsearch.reports import CollectionInfo, CollectionReport, MapReport
 from semsearch.search.context import build_context
 from semsearch.search.description import describe
 from semsearch.search.engine import search
+from semsearch.search.mapping import map_vectors
 from semsearch.search.query import as_query
 from semsearch.search.report import report_on
 from semsearch.types import (
+    AxisEnds,
     Context,
     Document,
     Expression,
@@ -162,6 +164,31 @@ class Readable(Parts):
         if not 0 < similarity <= 1 or most < 0:
             raise InvalidRequestError(f"similarity is {similarity} and most {most}; they are in (0, 1] and at least 0")
         return report_on(self._store, self._snapshots, similarity=similarity, most=most, progress=progress)
+
+    def map(
+        self,
+        *,
+        label: str | None = None,
+        x: AxisEnds | None = None,
+        y: AxisEnds | None = None,
+        filter: Filter | None = None,
+    ) -> MapReport:
+        """Project the vectors of all chunks to two axes; `semsearch.drawing.draw_map` draws the result.
+
+        Args:
+            label: a metadata key whose value each point has.
+            x: two ends of the horizontal axis, at -1 and at 1: filters, for the means of what they match, or texts;
+                without them it is the direction of largest variance.
+            y: two ends of the vertical axis, of which only what is orthogonal to the horizontal one counts.
+            filter: only chunks of documents that it matches.
+
+        Raises:
+            InvalidRequestError: the label cannot be a key; an end is a text and the collection has no model; no
+                document matches an end; or the ends of an axis are at one place.
+            InvalidFilterError, EmptyQueryError, EmbedderMismatchError
+        """
+        embedder = None if self._store.spec.model is None else self._embedder.for_queries
+        return map_vectors(self._snapshots, self._store.spec.dim, embedder, label=label, x=x, y=y, filter=filter)
 
     def info(self) -> CollectionInfo:
         """What the collection holds, what made its vectors, and what serves its searches."""

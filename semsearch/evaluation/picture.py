@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from semsearch.errors import InvalidRequestError, MissingDependencyError
+from semsearch.drawing import check_picture, save
 from semsearch.evaluation.results import Comparison, Evaluation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from matplotlib.axes import Axes
 
 _COLOURS = ("#3b6ea5", "#d98032")
 _GREY = "#9a9a9a"
-
-
-def check_picture(path: str | Path) -> None:
-    """Raise what `draw` would for want of matplotlib, or for a name that it cannot write."""
-    try:
-        from matplotlib.backend_bases import FigureCanvasBase
-    except ImportError as error:
-        raise MissingDependencyError("drawing needs matplotlib: pip install 'semsearch[plot]'") from error
-    kinds = FigureCanvasBase.get_supported_filetypes()
-    if Path(path).suffix.removeprefix(".") not in kinds:
-        raise InvalidRequestError(f"{path} cannot be drawn: its name has to end in one of {', '.join(sorted(kinds))}")
-    if not Path(path).absolute().parent.is_dir():
-        raise InvalidRequestError(f"{path} cannot be written: there is no such folder")
 
 
 def draw(result: Evaluation | Comparison, path: str | Path) -> None:
@@ -50,10 +37,7 @@ def draw(result: Evaluation | Comparison, path: str | Path) -> None:
     else:
         figure = Figure(figsize=(6.5, 4.5), layout="constrained")
         _draw_measures(figure.subplots(), {result.label: result})
-    try:
-        figure.savefig(path, dpi=150)
-    except OSError as error:
-        raise InvalidRequestError(f"{path} cannot be written: {error}") from error
+    save(figure, path)
 
 
 def _draw_measures(axes: Axes, evaluations: Mapping[str, Evaluation]) -> None:

@@ -2,13 +2,23 @@
 
 import json
 from collections import Counter
+from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, null, select
 
+from semsearch.store.conditions import place_in_document
 from semsearch.store.schema import chunks, documents
 
 _LANGUAGE = func.json_extract(documents.c.metadata, "$.language")
 _PAGES = func.json_extract(documents.c.metadata, "$.page_count")
+
+
+class Owner(NamedTuple):
+    """A document that has chunks, from the first one on; its value at a metadata key, if that is a scalar."""
+
+    first_chunk: int
+    id: str
+    label: str | None
 
 
 class Overview:
@@ -22,6 +32,15 @@ class Overview:
         rows = self._connection.execute(select(_LANGUAGE, func.count()).group_by(_LANGUAGE))
         counts = Counter({("" if language is None else str(language)): count for language, count in rows})
         return dict(counts.most_common())
+
+    def owners(self, key: str | None = None) -> list[Owner]:
+        """The documents that have chunks, in the order of these, with their values at a metadata key."""
+        columns, rows = documents.c, select(documents.c.first_chunk, documents.c.id, null(), null())
+        if key is not None:
+            value, kind = place_in_document(key)
+            rows = select(columns.first_chunk, columns.id, value, kind)
+        rows = rows.where(columns.first_chunk <= columns.last_chunk).order_by(columns.first_chunk)
+        return [Owner(row[0], row[1], _label(row[2], row[3])) for row in self._connection.execute(rows)]
 
     def longest(self, size: int) -> list[tuple[str, int]]:
         """The documents with most characters, each with their number."""
@@ -56,3 +75,9 @@ class Overview:
         for row in self._connection.execute(columns.order_by(documents.c.seq)):
             groups.setdefault(row.content_hash, []).append(row.id)
         return [tuple(group) for group in sorted(groups.values(), key=len, reverse=True)]
+
+
+def _label(value: object, kind: str | None) -> str | None:
+    if kind in ("true", "false"):
+        return kind
+    return str(value) if kind in ("text", "integer", "real") else None
