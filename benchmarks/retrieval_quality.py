@@ -78,10 +78,10 @@ def ndcg(collection: Collection, asked: Mapping[str, str], qrels: Iterable[Qrel]
 
 
 def best_chunks(collection: Collection, text: str, options: Mapping[str, str]) -> dict[str, float]:
-    """The score of each document's best chunk."""
+    """For each document a number that is the larger, the better its best chunk is ranked."""
     scores: dict[str, float] = {}
     for hit in collection.search(text, k=CHUNKS, exact=True, **options).hits:
-        scores.setdefault(hit.document_id, hit.score)
+        scores.setdefault(hit.document_id, 1 / hit.rank)
     return scores
 
 

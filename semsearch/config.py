@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     search_device: Literal["cpu", "cuda", "auto"] = Field(
         "cpu", description="where vectors are searched and indexes built; auto takes cuda, then cpu"
     )
+    reranker: str | None = Field(
+        None, description="what searches with rerank go by: the name or the folder of a cross-encoder"
+    )
     max_document_bytes: int = Field(10_000_000, ge=1, description="larger documents are refused when they are read")
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 Vectors: TypeAlias = npt.NDArray[np.float32]  # (n, dim), C-contiguous
 StoredVectors: TypeAlias = npt.NDArray[np.float16]  # (n, dim), normalised, then rounded once
 Scores: TypeAlias = npt.NDArray[np.float64]  # (n, k), cosines in [-1, 1] rounded to 6 decimals
+Relevance: TypeAlias = npt.NDArray[np.float64]  # (n,), higher is better
 Ids: TypeAlias = npt.NDArray[np.int64]  # chunk ids
 Metadata: TypeAlias = dict[str, Any]  # a JSON object
 Filter: TypeAlias = Mapping[str, Any]  # {"year": {"$gte": 2020}}, see docs/filters.md
@@ -127,6 +128,7 @@ class Explanation:
         semantic: its cosine; `None` if that was not asked for.
         keyword: its BM25 score, above 0 and without a bound; `None` if it was not found by words.
         fused: its score of both, in hybrid mode.
+        reranked: what a cross-encoder says of it, in [0, 1], if it was among those that were reranked.
         words: where words of the query are in the document's text; only with `explain`.
         sentence: the sentence of the chunk that answers the query best; only with `explain`, `None` if none stands out.
     """
@@ -134,15 +136,31 @@ class Explanation:
     semantic: LegScore | None = None
     keyword: LegScore | None = None
     fused: float | None = None
+    reranked: LegScore | None = None
     words: tuple[Range, ...] = ()
     sentence: Range | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """The text around a hit: `document.text[start:end] == text`, to the character, and the hit is in it."""
+
+    start: int
+    end: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One ranked result: a chunk with its score (higher is better) and its document's own data.
 
-    The score is the cosine in semantic mode, BM25 in keyword mode, and in hybrid mode the fused one, up to 1.
+    The score is the cosine in semantic mode, BM25 in keyword mode, and in hybrid mode the fused one, up to 1. Whatever
+    puts hits into another order leaves it as it is.
+
+    Attributes:
+        rank: by the search, from 1 on, also where hits are sorted by something else.
+        duplicates: ids of the chunks that were passed over for being nearly the same as this one, with `collapse`.
+        expansion: what stands around it, with `expand`.
     """
 
     rank: int
@@ -158,6 +176,8 @@ class Hit:
     metadata: Metadata
     source: str | None
     explanation: Explanation = Explanation()
+    duplicates: tuple[int, ...] = ()
+    expansion: Expansion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +190,7 @@ class Profile:
         scanned: vectors whose score was computed.
         nprobe: inverted lists visited, `None` on the exact path.
         matches: chunks that the filter allows, `None` without a filter.
+        reranked: pairs of query and chunk that a cross-encoder read.
         milliseconds: wall time of each stage, in the order in which they ran.
     """
 
@@ -178,7 +199,16 @@ class Profile:
     scanned: int
     nprobe: int | None
     matches: int | None
+    reranked: int
     milliseconds: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class FacetValue:
+    """A value in the metadata of documents, and in how many."""
+
+    value: str | int | float | bool
+    documents: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +218,8 @@ class SearchResult:
     Attributes:
         nearest: of an expression: the cosine of its vector and the nearest stored chunk, of all there are; low where
             the expression means nothing that the collection knows. `None` in an empty collection, and otherwise.
+        cursor: for a search that goes on behind the last hit; `None` if there are no more.
+        facets: by each key that was asked for, its values in the documents that match, the most frequent first.
     """
 
     query: str | None
@@ -195,6 +227,8 @@ class SearchResult:
     hits: tuple[Hit, ...]
     profile: Profile
     nearest: float | None = None
+    cursor: str | None = None
+    facets: dict[str, tuple[FacetValue, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,3 +48,22 @@ def make_tiny(folder: Path, architecture: str = "Bert", **config: Any) -> Path: 
     modules = [transformer, Pooling(32, pooling_mode="mean"), Normalize()]
     SentenceTransformer(modules=modules, device="cpu").save(str(folder / "model"), create_model_card=False)
     return folder / "model"
+
+
+def make_cross_encoder(folder: Path, outputs: int = 1) -> Path:
+    """A cross-encoder of random weights, seeded, with the packaged tokenizer: 64 tokens a pair."""
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    sizes = {"vocab_size": 30_522, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    made = transformers.BertConfig(**sizes, intermediate_size=48, pad_token_id=0, num_labels=outputs)
+    model = transformers.BertForSequenceClassification(made)
+    with torch.no_grad():  # random outputs are all about the same
+        model.classifier.weight *= 100
+    model.save_pretrained(folder)
+    packaged = find_model("all-MiniLM-L6-v2")
+    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"):
+        (folder / name).write_bytes((packaged / name).read_bytes())
+    update_json(folder / "tokenizer_config.json", model_max_length=64)
+    return folder

@@ -38,7 +38,9 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         responses={"default": {"description": "Any error", "content": {MEDIA_TYPE: {"schema": schema}}}},
     )
-    app.state.collections = OpenCollections(settings.indexes.absolute(), settings.device, settings.search_device)
+    app.state.collections = OpenCollections(
+        settings.indexes.absolute(), settings.device, settings.search_device, settings.reranker
+    )
     for kind in (SemsearchError, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, answer)
     app.add_middleware(bounded_body)

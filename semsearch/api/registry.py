@@ -16,10 +16,12 @@ class OpenCollections:
         folder: where the collections lie.
         device: where their models run.
         search_device: where their vectors are searched.
+        reranker: the name of a cross-encoder, which all of them share.
     """
 
-    def __init__(self, folder: Path, device: str, search_device: str = "cpu") -> None:
+    def __init__(self, folder: Path, device: str, search_device: str = "cpu", reranker: str | None = None) -> None:
         self.folder, self._device, self._search_device = folder, device, search_device
+        self._reranker = reranker
         self._lock = threading.Lock()
         self._open: dict[str, tuple[int | None, Collection]] = {}
 
@@ -35,7 +37,12 @@ class OpenCollections:
             if known is not None and known[0] == inode:
                 return known[1]
             self._forget(name)
-            collection = Collection.open(self.folder / name, device=self._device, search_device=self._search_device)
+            collection = Collection.open(
+                self.folder / name,
+                device=self._device,
+                search_device=self._search_device,
+                reranker=self._reranker,
+            )
             self._open[name] = (inode, collection)
             collection.list(page_size=1)  # keeps the file open, so that its inode is not given to another one
             return collection

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from semsearch.config import NAME_PATTERN
 from semsearch.search.query import Fusion
+from semsearch.search.shaping import MAX_FACETS, MAX_NEIGHBOURS, ShapingOptions
 from semsearch.types import Document, SearchMode
 
 MAX_DOCUMENTS = 256
@@ -48,8 +49,39 @@ class _Question(_Strict):
     filter: dict[str, Any] | None = Field(None, description='on metadata, e.g. {"year": {"$gte": 2020}}')
 
 
-class SearchRequest(_Question):
-    """A query, a vector, or both, and how to search."""
+class _Shaping(_Strict):
+    group_by: Literal["document"] | None = Field(None, description="only the best chunk of each document")
+    diversity: float = Field(0.0, ge=0, le=1, description="how much it counts that a hit is unlike those before it")
+    collapse: float | None = Field(
+        None, ge=0, le=1, description="cosine from which on a chunk is passed over as nearly the same as a better one"
+    )
+    min_score: float | None = Field(None, ge=-1, le=1, description="least cosine of a hit; not in mode keyword")
+    rerank: int = Field(
+        0, ge=0, le=1_000, description="how many of the first candidates the service's cross-encoder reorders"
+    )
+    expand: Annotated[int, Field(ge=1, le=MAX_NEIGHBOURS)] | Literal["section", "document"] | None = Field(
+        None, description="text around each hit: so many chunks on either side, its section, or its document"
+    )
+    facets: list[str] = Field([], max_length=MAX_FACETS, description="metadata keys whose values are counted")
+    sort: str | None = Field(None, description="a metadata key to sort the hits by, with a - in front descending")
+    cursor: Text | None = Field(None, description="where the page before ended, of the same search")
+
+    def shaping(self) -> ShapingOptions:
+        return ShapingOptions(
+            group_by=self.group_by,
+            diversity=self.diversity,
+            collapse=self.collapse,
+            min_score=self.min_score,
+            rerank=self.rerank,
+            expand=self.expand,
+            facets=self.facets,
+            sort=self.sort,
+            cursor=self.cursor,
+        )
+
+
+class SearchRequest(_Question, _Shaping):
+    """A query, a vector, or both, how to search, and which hits to make of what is found."""
 
     expression: Text | list[dict[str, Any]] | None = Field(
         None, description='instead of a vector: what to combine, as text or as parts, e.g. [{"text": "king"}]'

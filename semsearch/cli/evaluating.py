@@ -35,6 +35,9 @@ _Sample = Annotated[int | None, typer.Option("--sample", metavar="N", help="Know
 _Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Of the draw of known items, 0 if not said.")]
 _Split = Annotated[str | None, typer.Option("--split", metavar="NAME", help="Of BEIR_DIR: test if not said.")]
 _Mode = Annotated[str | None, typer.Option("--mode", metavar="NAME", help="How queries are matched, as in search.")]
+_Rerank = Annotated[
+    int, typer.Option("--rerank", metavar="N", help="Have the cross-encoder reorder the first N, as in search.")
+]
 _Depth = Annotated[int, typer.Option("--depth", metavar="N", help="Documents a ranking.")]
 _Measures = Annotated[
     list[str] | None, typer.Option("--measure", metavar="NAME", help="What to measure, like ndcg@10; may be repeated.")
@@ -66,6 +69,7 @@ def evaluate(
     seed: _Seed = None,
     split: _Split = None,
     mode: _Mode = None,
+    rerank: _Rerank = 0,
     depth: _Depth = 100,
     measures: _Measures = None,
     compare: _Compare = None,
@@ -87,7 +91,7 @@ def evaluate(
     if plot is not None:
         check_picture(plot)
     told = {"depth": depth, "measures": names, "ignore_identical_ids": ignore_identical_ids}
-    told |= {} if mode is None else {"mode": mode}
+    told |= ({} if mode is None else {"mode": mode}) | ({"rerank": rerank} if rerank else {})
     shelf = Shelf.of(context)
     with shelf.open(collection) as opened:
         check_options(opened, changes)

@@ -89,13 +89,18 @@ def _before_the_command(
             help="Where vectors are searched and indexes built [SEMSEARCH_SEARCH_DEVICE, or cpu].",
         ),
     ] = None,
+    reranker: Annotated[
+        str | None,
+        typer.Option("--reranker", metavar="NAME", help="Cross-encoder of search --rerank [SEMSEARCH_RERANKER]."),
+    ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Print the traceback of an error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     shelf = Shelf.of(context)
-    shelf.indexes, shelf.device, shelf.search_device, shelf.debug = indexes, device, search_device, debug
+    shelf.indexes, shelf.device, shelf.search_device = indexes, device, search_device
+    shelf.reranker, shelf.debug = reranker, debug
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

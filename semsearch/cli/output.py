@@ -20,7 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from semsearch.reports import AddReport, CollectionInfo, FileReport, SuggestedKey, SyncPlan
-    from semsearch.types import Chunking, Context, Curve, Document, DocumentSummary, Explanation, Failure, Hit, Judgment
+    from semsearch.types import (
+        Chunking,
+        Context,
+        Curve,
+        Document,
+        DocumentSummary,
+        Explanation,
+        FacetValue,
+        Failure,
+        Hit,
+        Judgment,
+        SearchResult,
+    )
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _TEXT_LINES = 3  # of a hit
@@ -119,15 +131,20 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5_400 else f"{seconds / 3_600:.1f} h"
 
 
-def hits_text(hits: Sequence[Hit], *, explain: bool = False) -> str:
-    """Hits for a person, each with the beginning of its text, as wide as the terminal.
+def result_text(result: SearchResult, *, explain: bool = False) -> str:
+    """Hits for a person, each with the beginning of its text, as wide as the terminal; then the counts of values.
 
     With `explain` each says what it was found by, and its text begins with its best sentence.
     """
-    if not hits:
-        return "no hits"
-    width, rank_width = _width(), len(str(len(hits)))
-    return "\n\n".join(_hit_text(hit, width, rank_width, explain=explain) for hit in hits)
+    width, rank_width = _width(), max((len(str(hit.rank)) for hit in result.hits), default=0)
+    hits = [_hit_text(hit, width, rank_width, explain=explain) for hit in result.hits] or ["no hits"]
+    facets = [f"{key}: {_facet_text(values)}" for key, values in result.facets.items()]
+    return "\n\n".join([*hits, *facets])
+
+
+def _facet_text(values: Sequence[FacetValue]) -> str:
+    told = (f"{json.dumps(each.value, ensure_ascii=False)} ({each.documents})" for each in values)
+    return ", ".join(told) or "no values"
 
 
 def context_text(context: Context) -> str:
@@ -262,7 +279,10 @@ def _hit_text(hit: Hit, width: int, rank_width: int, *, explain: bool) -> str:
     indent = " " * (rank_width + 2)
     more = [hit.document_id if hit.title and hit.title != hit.document_id else None, hit.heading]
     more += [_explanation_text(hit.explanation)] if explain else []
+    more += [f"and {counted(len(hit.duplicates), 'chunk')} nearly the same"] if hit.duplicates else []
     lines = [head + label + place, *(indent + line for line in more if line)]
+    if hit.expansion is not None:
+        return "\n".join([*lines, textwrap.indent(hit.expansion.text, indent)])
     first = hit.explanation.sentence[0] - hit.start if hit.explanation.sentence is not None else 0
     beginning = " ".join(hit.text[first : first + (_TEXT_LINES + 1) * width].split())
     beginning = f"… {beginning}" if first else beginning
@@ -275,6 +295,7 @@ def _hit_text(hit: Hit, width: int, rank_width: int, *, explain: bool) -> str:
 def _explanation_text(explanation: Explanation) -> str:
     """Ranks and scores of the ways in which a hit was found."""
     legs = [("meaning", explanation.semantic, 3), ("words", explanation.keyword, 2)]
+    legs += [("the reranker", explanation.reranked, 3)]
     told = [
         f"by {name}: {leg.score:.{decimals}f}" + ("" if leg.rank is None else f", rank {leg.rank}")
         for name, leg, decimals in legs

@@ -29,6 +29,56 @@ Mode = Annotated[
     ),
 ]
 
+TargetRecall = Annotated[
+    float | None,
+    typer.Option("--target-recall", help="Share of the exact nearest chunks to find, if not the collection's own."),
+]
+Exact = Annotated[bool, typer.Option("--exact", help="Compare with every vector.")]
+VectorText = Annotated[
+    str | None,
+    typer.Option("--vector", metavar="JSON", help="Numbers to search with, instead of a query or of its meaning."),
+]
+Fusion = Annotated[
+    str,
+    typer.Option("--fusion", help="How hybrid mode joins its two rankings: convex (by scores), rrf (by ranks)."),
+]
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Tell what each hit was found by: ranks, scores, and its best sentence.")
+]
+GroupBy = Annotated[
+    str | None, typer.Option("--group-by", metavar="document", help="Only the best chunk of each document.")
+]
+Diversity = Annotated[
+    float,
+    typer.Option("--diversity", metavar="0..1", help="How much it counts that a hit is unlike those before it."),
+]
+Collapse = Annotated[
+    float | None,
+    typer.Option("--collapse", metavar="COSINE", help="Pass over chunks that are so near to a better one."),
+]
+MinScore = Annotated[
+    float | None, typer.Option("--min-score", metavar="COSINE", help="Only hits that are so near to the query.")
+]
+Rerank = Annotated[
+    int, typer.Option("--rerank", metavar="N", help="Have the cross-encoder (--reranker) reorder the first N.")
+]
+ExpandText = Annotated[
+    str | None,
+    typer.Option(
+        "--expand",
+        metavar="N|section|document",
+        help="Show the text around each hit: N chunks on either side, its section, or its document.",
+    ),
+]
+Facets = Annotated[
+    list[str] | None, typer.Option("--facet", metavar="KEY", help="Count values in the metadata; may be repeated.")
+]
+Sort = Annotated[
+    str | None,
+    typer.Option("--sort", metavar="KEY|-KEY", help="Sort the hits by their metadata, with a - the largest first."),
+]
+Cursor = Annotated[str | None, typer.Option("--cursor", help="Where the page before ended.")]
+
 
 def parsed(option: str, text: str | None) -> object:
     """The value of an option that is JSON, `None` if it is not given.

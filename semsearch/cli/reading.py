@@ -9,13 +9,34 @@ from semsearch.cli.output import (
     context_text,
     document_text,
     documents_text,
-    hits_text,
     info_text,
     print_json,
     print_note,
     print_text,
+    result_text,
 )
-from semsearch.cli.parameters import AsJson, CollectionName, FilterText, Mode, parsed, parsed_filter
+from semsearch.cli.parameters import (
+    AsJson,
+    Collapse,
+    CollectionName,
+    Cursor,
+    Diversity,
+    Exact,
+    ExpandText,
+    Explain,
+    Facets,
+    FilterText,
+    Fusion,
+    GroupBy,
+    MinScore,
+    Mode,
+    Rerank,
+    Sort,
+    TargetRecall,
+    VectorText,
+    parsed,
+    parsed_filter,
+)
 from semsearch.cli.shelf import Shelf
 from semsearch.errors import InvalidRequestError
 
@@ -41,30 +62,31 @@ def search(
     k: Annotated[int, typer.Option("-k", help="Hits asked for.")] = 10,
     mode: Mode = None,
     filter_text: FilterText = None,
-    target_recall: Annotated[
-        float | None,
-        typer.Option("--target-recall", help="Share of the exact nearest chunks to find, if not the collection's own."),
-    ] = None,
-    exact: Annotated[bool, typer.Option("--exact", help="Compare with every vector.")] = False,
-    vector: Annotated[
-        str | None,
-        typer.Option("--vector", metavar="JSON", help="Numbers to search with, instead of a query or of its meaning."),
-    ] = None,
+    target_recall: TargetRecall = None,
+    exact: Exact = False,
+    vector: VectorText = None,
     expression: Expression = None,
     relevant: Relevant = None,
     irrelevant: Irrelevant = None,
-    fusion: Annotated[
-        str,
-        typer.Option("--fusion", help="How hybrid mode joins its two rankings: convex (by scores), rrf (by ranks)."),
-    ] = "convex",
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Tell what each hit was found by: ranks, scores, and its best sentence.")
-    ] = False,
+    fusion: Fusion = "convex",
+    explain: Explain = False,
+    group_by: GroupBy = None,
+    diversity: Diversity = 0.0,
+    collapse: Collapse = None,
+    min_score: MinScore = None,
+    rerank: Rerank = 0,
+    expand: ExpandText = None,
+    facets: Facets = None,
+    sort: Sort = None,
+    cursor: Cursor = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the chunks that answer a query best, by its meaning and its words."""
     numbers: Any = parsed("--vector", vector)
     condition = parsed_filter(filter_text)
+    shaping: Any = {"group_by": group_by, "diversity": diversity, "collapse": collapse, "min_score": min_score}
+    shaping |= {"rerank": rerank, "facets": facets or (), "sort": sort, "cursor": cursor}
+    shaping["expand"] = int(expand) if expand is not None and expand.isdecimal() else expand
     with Shelf.of(context).open(collection) as opened:
         result = opened.search(
             query,
@@ -79,11 +101,12 @@ def search(
             exact=exact,
             fusion=fusion,
             explain=explain,
+            **shaping,
         )
     if as_json:
         print_json(asdict(result))
         return
-    print_text(hits_text(result.hits, explain=explain))
+    print_text(result_text(result, explain=explain))
     if result.nearest is not None:
         print_note(f"of all chunks, the one nearest to what was combined has the cosine {result.nearest:.3f}")
 
@@ -135,7 +158,7 @@ def list_documents(
     *,
     filter_text: FilterText = None,
     page_size: Annotated[int, typer.Option("--page-size", help="Documents a page.")] = 100,
-    cursor: Annotated[str | None, typer.Option("--cursor", help="Where the page before ended.")] = None,
+    cursor: Cursor = None,
     as_json: AsJson = False,
 ) -> None:
     """List the documents of a collection, or the collections."""

@@ -26,6 +26,7 @@ class Shelf:
     indexes: Path | None = None
     device: str | None = None
     search_device: str | None = None
+    reranker: str | None = None
     debug: bool = False
 
     @classmethod
@@ -39,8 +40,8 @@ class Shelf:
 
         from semsearch.config import Settings
 
-        options: dict[str, Any] = {"indexes": self.indexes, "device": self.device, "search_device": self.search_device}
-        given = {name: value for name, value in options.items() if value is not None}
+        names = ("indexes", "device", "search_device", "reranker")
+        given: dict[str, Any] = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         try:
             return Settings(**given)
         except ValidationError as error:
@@ -76,7 +77,11 @@ class Shelf:
         with self.naming_others():
             settings = self.settings()
             return Collection.open(
-                self.path(name), model=model, device=settings.device, search_device=settings.search_device
+                self.path(name),
+                model=model,
+                device=settings.device,
+                search_device=settings.search_device,
+                reranker=settings.reranker,
             )
 
     def create(

@@ -8,7 +8,8 @@ from semsearch.collection.reading import Readable
 from semsearch.collection.writing import Writable
 from semsearch.config import DEFAULT_MODEL
 from semsearch.embedders.pinned import PinnedEmbedder, load_embedder
-from semsearch.embedders.protocol import Embedder
+from semsearch.embedders.protocol import Embedder, Reranker
+from semsearch.embedders.reranker import ChosenReranker
 from semsearch.errors import EmbedderMismatchError, InvalidRequestError
 from semsearch.index.device import choose_device
 from semsearch.index.sizing import check_codec
@@ -41,6 +42,7 @@ class Collection(Writable, Readable):
         device: str = "auto",
         precision: str = "auto",
         search_device: str = "cpu",
+        reranker: str | Reranker | None = None,
     ) -> "Collection":
         """Make an empty collection.
 
@@ -56,6 +58,7 @@ class Collection(Writable, Readable):
                 int8 (twice as fast on a CPU without bfloat16, and less exact), or auto, the fastest one that is exact
                 to 4 digits on the device at hand.
             search_device: where vectors are searched and indexes built: cpu, cuda or auto.
+            reranker: as of `open`.
 
         Raises:
             CollectionExistsError: something is there already.
@@ -85,11 +88,17 @@ class Collection(Writable, Readable):
         spec = replace(spec, target_recall=target_recall, codec=chosen_codec, chunking=cut)
         store = DocumentStore.create(Path(path), spec)
         embedder = PinnedEmbedder(store.root, spec.fingerprint, model, device, precision=precision, loaded=loaded)
-        return cls(store, embedder, searching)
+        return cls(store, embedder, searching, ChosenReranker(reranker, device))
 
     @classmethod
     def open(
-        cls, path: str | Path, *, model: str | Embedder | None = None, device: str = "auto", search_device: str = "cpu"
+        cls,
+        path: str | Path,
+        *,
+        model: str | Embedder | None = None,
+        device: str = "auto",
+        search_device: str = "cpu",
+        reranker: str | Reranker | None = None,
     ) -> "Collection":
         """Open what is there; the model is loaded when a text first has to be embedded.
 
@@ -98,6 +107,8 @@ class Collection(Writable, Readable):
             model: where to find the collection's model, if not under the name that it was created with.
             device: where the model runs: auto, cpu, cuda, one of several as cuda:1, or mps.
             search_device: where vectors are searched and indexes built: cpu, cuda or auto.
+            reranker: what searches with `rerank` go by: the name or the folder of a sentence-transformers CrossEncoder,
+                or a Reranker; it runs where the model does, and is loaded when it is first needed.
 
         Raises:
             CollectionNotFoundError, CorruptStoreError, FormatVersionError
@@ -110,7 +121,7 @@ class Collection(Writable, Readable):
             raise EmbedderMismatchError(f"{path} has no model: its documents and queries bring their own vectors")
         name, precision = store.spec.model if model is None else model, store.spec.precision or "auto"
         embedder = PinnedEmbedder(store.root, store.spec.fingerprint, name, device, precision=precision)
-        return cls(store, embedder, searching)
+        return cls(store, embedder, searching, ChosenReranker(reranker, device))
 
     @staticmethod
     def drop(path: str | Path) -> list[Path]:

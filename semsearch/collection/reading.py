@@ -1,6 +1,7 @@
 """The half of a collection's methods that leave it as it is."""
 
 from collections.abc import Callable, Sequence
+from typing import Unpack
 
 import numpy.typing as npt
 
@@ -13,6 +14,7 @@ from semsearch.search.engine import search
 from semsearch.search.mapping import map_vectors
 from semsearch.search.query import as_query
 from semsearch.search.report import report_on
+from semsearch.search.shaping import Shaping, ShapingOptions
 from semsearch.types import (
     AxisEnds,
     Context,
@@ -73,6 +75,7 @@ class Readable(Parts):
         exact: bool = False,
         fusion: str = "convex",
         explain: bool = False,
+        **shaping: Unpack[ShapingOptions],
     ) -> SearchResult:
         """The k chunks that answer a query best: by its meaning, by its words, or by both.
 
@@ -89,15 +92,15 @@ class Readable(Parts):
             k: hits asked for, chunks (not documents).
             mode: `semantic`, `keyword` or `hybrid`; if nothing is said, whatever the query and the collection allow.
             filter: a condition on metadata, see docs/filters.md; `None` is none, `{}` matches everything.
-            target_recall: the share of the exact nearest chunks that has to be found in the mean, above 0, up to 1;
-                the collection's own if nothing is said.
+            target_recall: the share of the exact nearest chunks to find in the mean, in (0, 1]; else the collection's.
             exact: compare with every stored vector, the same as a target_recall of 1.
             fusion: of the two rankings in hybrid mode: `convex` goes by scores, `rrf` by ranks.
             explain: have each hit tell which words, and which sentence, it was found by.
+            shaping: which hits are made of what is found, and what comes with them: `semsearch.search.shaping.Shaping`.
 
         Raises:
             EmptyQueryError, InvalidRequestError, InvalidFilterError, InvalidVectorError, InvalidExpressionError
-            DocumentNotFoundError, ChunkNotFoundError, EmbedderMismatchError
+            DocumentNotFoundError, ChunkNotFoundError, EmbedderMismatchError, ConflictError (a cursor is out of date)
         """
         asked = as_query(
             self._store.spec,
@@ -113,8 +116,9 @@ class Readable(Parts):
             exact=exact,
             fusion=fusion,
             explain=explain,
+            shaping=Shaping(**shaping),
         )
-        return search(self._snapshots, asked, self._query_vectors)
+        return search(self._snapshots, asked, self._store.spec, self._query_vectors, self._reranker.get)
 
     def context(
         self,

@@ -44,10 +44,10 @@ def load_model(
     """
     from sentence_transformers import SentenceTransformer
 
-    _use_cores()
+    use_cores()
     said = {} if attention is None else {"attn_implementation": attention}
     try:
-        with _without_progress_bars():
+        with without_progress_bars():
             model = SentenceTransformer(
                 str(folder),
                 device=device,
@@ -101,7 +101,7 @@ def _in_float32(_module: object, _inputs: object, features: Features) -> Feature
     return features
 
 
-def _use_cores() -> None:
+def use_cores() -> None:
     """A thread a physical core, or fewer where torch was told so; torch itself does not know of a container's quota."""
     import torch
 
@@ -109,7 +109,7 @@ def _use_cores() -> None:
 
 
 @contextlib.contextmanager
-def _without_progress_bars() -> Iterator[None]:
+def without_progress_bars() -> Iterator[None]:
     """Keep the library from drawing its progress through the weights on stderr; its messages are left alone."""
     from transformers.utils import logging
 

@@ -19,7 +19,9 @@ _PACKAGED_SHA256 = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
-_REMEDY = f"give the path of a folder with a model in it, or take {PACKAGED_MODEL!r}, which needs no network"
+_REMEDY = (
+    f"give the path of a folder with a model in it, or, to embed texts, take {PACKAGED_MODEL!r}, which needs no network"
+)
 
 _FINGERPRINT_SCHEME = 1
 _OTHER_BACKENDS = frozenset({"onnx", "openvino", ".git"})  # folders whose files are not read
@@ -35,17 +37,17 @@ _TOKENIZER_FILES = (
 )
 
 
-def find_model(name: str) -> Path:
+def find_model(name: str, organization: str = _ORGANIZATION) -> Path:
     """Find the folder of a model that may be loaded: its weights are safetensors and it brings no code.
 
     The packaged model comes from its package, a folder is itself, and every other name is an id of the
-    Hugging Face hub, downloaded if it is not in the cache; a name without "/" is one of sentence-transformers.
+    Hugging Face hub, downloaded if it is not in the cache; a name without "/" is one of the organization.
 
     Raises:
         MissingDependencyError: the package with the packaged model is not installed.
         ModelError: there is no such model, it cannot be reached, or it is not safe to load.
     """
-    folder = _locate(name)
+    folder = _locate(name, organization)
     _check_modules(folder)
     _check_weights(folder)
     return folder
@@ -82,12 +84,12 @@ def _hash(path: Path, _size: int, _mtime_ns: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _locate(name: str) -> Path:
+def _locate(name: str, organization: str) -> Path:
     if name in (PACKAGED_MODEL, f"{_ORGANIZATION}/{PACKAGED_MODEL}"):
         return _packaged_folder()
     if name and Path(name).is_dir():
         return Path(name)
-    return _hub_folder(name)
+    return _hub_folder(name if "/" in name else f"{organization}/{name}", name)
 
 
 def _packaged_folder() -> Path:
@@ -109,10 +111,9 @@ def _packaged_folder() -> Path:
     return folder
 
 
-def _hub_folder(name: str) -> Path:
+def _hub_folder(repository: str, name: str) -> Path:
     from huggingface_hub import snapshot_download
 
-    repository = name if "/" in name else f"{_ORGANIZATION}/{name}"
     try:
         folder = snapshot_download(
             repository,

@@ -1,9 +1,9 @@
-"""What every embedder offers; the models themselves are in the modules beside this one."""
+"""What every embedder, and every reranker, offers; the models themselves are in the modules beside this one."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
-from semsearch.types import Vectors
+from semsearch.types import Relevance, Vectors
 
 
 class Embedder(Protocol):
@@ -36,3 +36,14 @@ class Embedder(Protocol):
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text as the model sees it before it truncates, special tokens included."""
+
+
+class Reranker(Protocol):
+    """A model that reads a query and a text together."""
+
+    @property
+    def name(self) -> str:
+        """The name it was asked for by, for people."""
+
+    def score(self, query: str, texts: Sequence[str]) -> Relevance:
+        """How well each of the texts answers the query, (n,) in [0, 1]."""

@@ -10,12 +10,14 @@ import numpy.typing as npt
 
 from semsearch.collection import Collection
 from semsearch.errors import InvalidRequestError
+from semsearch.search.shaping import ShapingOptions
 
 if TYPE_CHECKING:
     from semsearch.types import SearchResult
 
 # arguments of a search that are no options of an evaluation
-_SAID_OTHERWISE = {"query", "vector", "expression", "relevant", "irrelevant", "k"}
+_BESIDE_HITS = {"expand", "facets", "sort", "cursor"}
+_SAID_OTHERWISE = {"query", "vector", "expression", "relevant", "irrelevant", "k", *_BESIDE_HITS}
 
 
 class Ranking(NamedTuple):
@@ -27,7 +29,8 @@ class Ranking(NamedTuple):
 
 def check_options(collection: Collection, options: Iterable[str]) -> None:
     """Raise InvalidRequestError if `Collection.search` has no option of one of these names."""
-    known = [name for name in inspect.signature(collection.search).parameters if name not in _SAID_OTHERWISE]
+    named = [name for name in inspect.signature(collection.search).parameters if name != "shaping"]
+    known = [name for name in (*named, *ShapingOptions.__annotations__) if name not in _SAID_OTHERWISE]
     for name in options:
         if name not in known:
             raise InvalidRequestError(f"{name!r:.80} is no option of a search; there are: {', '.join(known)}")

@@ -1,7 +1,6 @@
-"""Candidates become hits: SQLite says of each whether it is there, and what it is."""
+"""Proposals become candidates, and candidates hits: SQLite says of each whether it is there, and what it is."""
 
-import itertools
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from semsearch.store.reader import StoreReader
@@ -10,27 +9,38 @@ from semsearch.types import Explanation, Hit
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A chunk on its way to become a hit."""
+class Proposal:
+    """A chunk that a way of searching has found, whether it is there or not."""
 
     chunk_id: int
     score: float
     explanation: Explanation
 
 
-def hits_of(candidates: Iterable[Candidate], reader: StoreReader, k: int) -> tuple[Hit, ...]:
-    """The first k candidates, best first, that exist in the snapshot; or as many as do."""
-    waiting = iter(candidates)
-    hits: list[Hit] = []
-    while some := list(itertools.islice(waiting, k - len(hits))):
-        records = reader.chunks(each.chunk_id for each in some)
-        live = [each for each in some if each.chunk_id in records]
-        hits += [_hit(rank, each, records[each.chunk_id]) for rank, each in enumerate(live, len(hits) + 1)]
-    return tuple(hits)
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A chunk that is there, on its way to become a hit."""
+
+    record: ChunkRecord
+    score: float
+    explanation: Explanation
+
+    @property
+    def id(self) -> int:
+        return self.record.chunk.id
 
 
-def _hit(rank: int, candidate: Candidate, record: ChunkRecord) -> Hit:
-    chunk = record.chunk
+def candidates_of(proposals: Sequence[Proposal], reader: StoreReader) -> Iterator[Candidate]:
+    """Those of the proposals that exist in the snapshot, in their order."""
+    records = reader.chunks(each.chunk_id for each in proposals)
+    for each in proposals:
+        if each.chunk_id in records:
+            yield Candidate(records[each.chunk_id], each.score, each.explanation)
+
+
+def hit_of(candidate: Candidate, rank: int, duplicates: Sequence[int] = ()) -> Hit:
+    """The hit that a candidate becomes, which the chunks `duplicates` are nearly the same as."""
+    record, chunk = candidate.record, candidate.record.chunk
     return Hit(
         rank=rank,
         score=candidate.score,
@@ -45,4 +55,5 @@ def _hit(rank: int, candidate: Candidate, record: ChunkRecord) -> Hit:
         metadata=record.metadata,
         source=record.source,
         explanation=candidate.explanation,
+        duplicates=tuple(duplicates),
     )

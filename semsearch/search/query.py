@@ -14,6 +14,7 @@ from semsearch.search.expressions.feedback import rocchio
 from semsearch.search.expressions.notation import read_expression
 from semsearch.search.expressions.parts import Expression, TextPart, VectorPart
 from semsearch.search.query_vectors import QueryVectors
+from semsearch.search.shaping import Shaping, check_shaping
 from semsearch.store.filters import parse_filter
 from semsearch.store.records import CollectionSpec
 from semsearch.store.texts import storable
@@ -39,6 +40,7 @@ class Query:
             expression combined.
         target_recall: 1.0 compares with every vector.
         explain: whether hits say which words and which sentence they were found by.
+        shaping: which hits are made of what is found.
         expression: what the vector is combined from, where it is.
         left_out: ids of chunks that are no hits, ascending: those that the expression names.
     """
@@ -51,6 +53,7 @@ class Query:
     target_recall: float
     fusion: Fusion
     explain: bool
+    shaping: Shaping
     expression: Expression | None = None
     left_out: Ids | None = None
 
@@ -70,6 +73,7 @@ def as_query(
     exact: bool,
     fusion: str,
     explain: bool,
+    shaping: Shaping,
 ) -> Query:
     """A query to a collection, in the mode that fits what is given, if none is said.
 
@@ -103,6 +107,7 @@ def as_query(
         target_recall=1.0 if exact else target,
         fusion=_named(Fusion, fusion, "fusion"),
         explain=explain,
+        shaping=check_shaping(shaping, chosen, words),
         expression=parts,
     )
 

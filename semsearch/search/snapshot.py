@@ -83,6 +83,7 @@ class Snapshot:
     index: CollectionIndex
     allowed: AllowedIds
     costs: FilterCosts
+    state: State
 
     def chunk_ids(self, filter: Filter) -> IdSet:
         """Ids of the chunks whose documents a filter matches, ascending."""
@@ -142,7 +143,7 @@ class SnapshotCache:
                 scan=loaded.scan,
                 on_device_failure=self._leave_device,
             )
-            yield Snapshot(reader, index, loaded.allowed, self.filter_costs)
+            yield Snapshot(reader, index, loaded.allowed, self.filter_costs, loaded.state)
 
     def status(self) -> Status:
         """The state of the newest snapshot."""

@@ -40,8 +40,8 @@ def on_indexed_values(condition: Condition) -> ColumnElement[bool]:
 
 def place_in_document(key: str) -> Place:
     """The columns at a key of `documents.metadata`."""
-    kind = func.coalesce(func.json_type(documents.c.metadata, _path(key)), "")
-    return Place(func.json_extract(documents.c.metadata, _path(key)), kind)
+    kind = func.coalesce(func.json_type(documents.c.metadata, path_of(key)), "")
+    return Place(func.json_extract(documents.c.metadata, path_of(key)), kind)
 
 
 def scalar_at(place: Place) -> Column:
@@ -95,7 +95,7 @@ def _is_among(place: Place, group: Sequence[Scalar]) -> ColumnElement[bool]:
 def _contains(key: str, operand: Scalar) -> ColumnElement[bool]:
     """On documents only, since an index has no elements of arrays."""
     place = place_in_document(key)
-    elements = func.json_each(documents.c.metadata, _path(key)).table_valued("value", "type")
+    elements = func.json_each(documents.c.metadata, path_of(key)).table_valued("value", "type")
     found = exists().where(_is_one_of(Place(elements.c.value, elements.c.type), [operand]))
     in_array = and_(place.type == "array", found)
     if not isinstance(operand, str):
@@ -122,5 +122,6 @@ def _json_types(value: Scalar) -> tuple[str, ...]:
             assert_never(value)
 
 
-def _path(key: str) -> str:
+def path_of(key: str) -> str:
+    """A key as a path of SQLite's JSON functions."""
     return "$." + ".".join(f'"{part}"' for part in key.split("."))

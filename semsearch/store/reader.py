@@ -14,6 +14,7 @@ from sqlalchemy.dialects import sqlite
 from semsearch.errors import CorruptStoreError, DocumentNotFoundError, InvalidRequestError
 from semsearch.store.batches import IN_LIST, batched
 from semsearch.store.cursors import from_cursor, to_cursor
+from semsearch.store.facets import facet
 from semsearch.store.keyword import KeywordIndex
 from semsearch.store.matching import Matching
 from semsearch.store.overview import Overview
@@ -29,12 +30,14 @@ from semsearch.store.schema import (
     tombstones,
 )
 from semsearch.store.source_files import SourceFiles
+from semsearch.store.surroundings import Surroundings
 from semsearch.store.texts import is_storable
 from semsearch.types import (
     Chunk,
     Chunking,
     Document,
     DocumentSummary,
+    FacetValue,
     Filter,
     Ids,
     Judgment,
@@ -56,6 +59,7 @@ class StoreReader:
         self.source_files = SourceFiles(connection)
         self.overview = Overview(connection)
         self.keyword = KeywordIndex(connection, path)
+        self.surroundings = Surroundings(connection)
 
     def spec(self) -> CollectionSpec:
         row = self._connection.execute(select(collection)).one()
@@ -155,6 +159,10 @@ class StoreReader:
         """Ids of the chunks of all documents that a filter matches, ascending."""
         return _expand(self._matching().ranges(filter))
 
+    def facet(self, key: str, filter: Filter | None, chunk_ids: Ids | None) -> tuple[FacetValue, ...]:
+        """As `semsearch.store.facets.facet`."""
+        return facet(self._connection, self.indexed_keys(), key, filter, chunk_ids)
+
     def indexed_keys(self) -> dict[str, int]:
         """The metadata keys that are indexed, in order, each with its number."""
         rows = self._connection.execute(select(indexed_keys.c.key, indexed_keys.c.number).order_by(indexed_keys.c.key))
@@ -164,9 +172,9 @@ class StoreReader:
         """Those of the chunks that exist in this snapshot, by id."""
         found = {}
         for row in self._ask(_chunk_sql(), json.dumps(list(chunk_ids))):
-            id, start, end, heading, page, text, document_id, title, metadata, source = row
+            id, start, end, heading, page, text, document_id, title, metadata, source, first, last = row
             chunk = Chunk(id, document_id, start, end, text, heading, page)
-            found[id] = ChunkRecord(chunk, title, self._object(metadata), source)
+            found[id] = ChunkRecord(chunk, title, self._object(metadata), source, first, last)
         return found
 
     def tail(self, *, after: int = 0) -> Iterator[tuple[Ids, StoredVectors]]:
@@ -254,6 +262,8 @@ _CHUNK_ROWS = select(
     documents.c.title,
     documents.c.metadata,
     documents.c.source,
+    documents.c.first_chunk,
+    documents.c.last_chunk,
 ).join_from(chunks, documents)
 
 

@@ -44,12 +44,14 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class ChunkRecord:
-    """A chunk with what its hit shows of the document."""
+    """A chunk with what its hit shows of the document, whose chunks have the ids `first_chunk` to `last_chunk`."""
 
     chunk: Chunk
     title: str | None
     metadata: Metadata
     source: str | None
+    first_chunk: int
+    last_chunk: int
 
 
 class Ranking(NamedTuple):

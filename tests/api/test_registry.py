@@ -20,18 +20,18 @@ def test_eight_threads_open_a_collection_once(indexes: Path, monkeypatch: pytest
     opened = []
     really_open = Collection.open
 
-    def spy(path: Path, *, device: str, search_device: str) -> Collection:
-        opened.append((path, device, search_device))
+    def spy(path: Path, **options: str | None) -> Collection:
+        opened.append((path, options))
         time.sleep(0.1)  # so that all threads have asked before the first is answered
-        return really_open(path, device=device, search_device=search_device)
+        return really_open(path, **options)
 
     monkeypatch.setattr(Collection, "open", spy)
-    collections = OpenCollections(indexes, "cpu")
+    collections = OpenCollections(indexes, "cpu", reranker="a-name")
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(collections.get, ["texts"] * 8))
     collections.close()
     assert {id(collection) for collection in found} == {id(found[0])}
-    assert opened == [(indexes / "texts", "cpu", "cpu")]
+    assert opened == [(indexes / "texts", {"device": "cpu", "search_device": "cpu", "reranker": "a-name"})]
 
 
 def test_a_collection_that_was_dropped_is_not_found(indexes: Path) -> None:

@@ -13,7 +13,7 @@ from semsearch.cli.main import main
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, empty, with no setting in the environment."""
-    for name in ("INDEXES", "DEVICE", "SEARCH_DEVICE", "MAX_DOCUMENT_BYTES"):
+    for name in ("INDEXES", "DEVICE", "SEARCH_DEVICE", "RERANKER", "MAX_DOCUMENT_BYTES"):
         monkeypatch.delenv(f"SEMSEARCH_{name}", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path

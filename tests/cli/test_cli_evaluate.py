@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from cli.command_line import Cli, Write
+from model_copies import make_cross_encoder
 
 MEASURES = ["ndcg@10", "recall@100", "mrr@10", "map"]
 
@@ -222,3 +223,14 @@ def test_a_mistake_is_told_with_code_2_and_nothing_is_printed(
     run = cli("evaluate", pets, *arguments)
     assert (run.code, run.out) == (2, "")
     assert message in run.err
+
+
+def test_reranking_is_measured_and_compared(cli: Cli, pets: str, beir: str, folder: Path) -> None:
+    named = ["--reranker", str(make_cross_encoder(folder / "model"))]
+    first = cli(*named, "evaluate", pets, beir, "--rerank", "3", "--json").json()
+    assert first["options"] == {"rerank": 3}
+    both = cli(*named, "evaluate", pets, beir, "--compare", "rerank=3", "--json").json()
+    assert (both["a"]["options"], both["b"]["options"]) == ({}, {"rerank": 3})
+    assert both["b"]["measures"] == first["measures"]
+    refused = cli("evaluate", pets, beir, "--compare", "cursor=x")
+    assert (refused.code, "'cursor' is no option of a search" in refused.err) == (2, True)

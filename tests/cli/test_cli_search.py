@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from cli.command_line import Cli, Write
+from model_copies import make_cross_encoder
 
 from semsearch.cli.main import main
 from semsearch.collection import Collection
@@ -14,18 +15,20 @@ def test_search_json_has_exactly_the_fields_of_the_contract(cli: Cli, pets: str)
     run = cli("search", pets, "cat on the mat", "-k", "2", "--json")
     assert (run.code, run.err) == (0, "")
     answer = run.json()
-    assert list(answer) == ["query", "mode", "hits", "profile", "nearest"]
+    assert list(answer) == ["query", "mode", "hits", "profile", "nearest", "cursor", "facets"]
     assert (answer["query"], answer["mode"]) == ("cat on the mat", "hybrid")
     first = answer["hits"][0]
     assert " ".join(first) == (
-        "rank score document_id chunk_id start end page heading text title metadata source explanation"
+        "rank score document_id chunk_id start end page heading text title metadata source explanation "
+        "duplicates expansion"
     )
-    assert list(first["explanation"]) == ["semantic", "keyword", "fused", "words", "sentence"]
+    assert list(first["explanation"]) == ["semantic", "keyword", "fused", "reranked", "words", "sentence"]
     assert (first["rank"], first["document_id"], first["title"]) == (1, "cat", "On cats")
     assert (first["start"], first["end"], first["text"]) == (0, 22, "the cat sat on the mat")
     assert first["metadata"] == {"year": 2020}
     assert len(answer["hits"]) == 2
-    assert set(answer["profile"]) == {"path", "search_device", "scanned", "nprobe", "matches", "milliseconds"}
+    profile = {"path", "search_device", "scanned", "nprobe", "matches", "reranked", "milliseconds"}
+    assert set(answer["profile"]) == profile
 
 
 def test_search_for_people_has_rank_score_title_or_id_span_and_text(cli: Cli, pets: str) -> None:
@@ -200,3 +203,58 @@ def test_the_real_model_finds_a_paraphrase_and_prints_nothing_else(
     captured = capfd.readouterr()
     assert [hit["document_id"] for hit in json.loads(captured.out)["hits"]] == ["dog"]
     assert captured.err == ""
+
+
+def test_every_shaping_option_reaches_the_search(cli: Cli, pets: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, object]] = []
+    search = Collection.search
+
+    def spy(self: Collection, *arguments: object, **options: object) -> object:
+        asked.append(options)
+        return search(self, "cat")
+
+    monkeypatch.setattr(Collection, "search", spy)
+    said = "--group-by document --diversity .5 --collapse .9 --min-score .1 --rerank 5 --expand 3 --facet a --facet b"
+    assert cli("search", pets, "cat", *said.split(), "--sort=-year", "--cursor", "c").code == 0
+    expected = {"group_by": "document", "diversity": 0.5, "collapse": 0.9, "min_score": 0.1, "rerank": 5, "expand": 3}
+    expected |= {"facets": ["a", "b"], "sort": "-year", "cursor": "c"}
+    assert {name: value for name, value in asked[0].items() if name in expected} == expected
+    assert cli("search", pets, "cat", "--expand", "section").code == 0
+    assert asked[1]["expand"] == "section"
+
+
+def test_text_around_a_hit_and_counts_are_shown_to_people(cli: Cli, write: Write) -> None:
+    lines = [
+        {"id": f"n{number}", "text": f"first {number}\n\x1b second", "metadata": {"y": number}, "vector": [1, 0]}
+        for number in (1, 2)
+    ]
+    assert cli("add", "own", write("two.jsonl", "\n".join(map(json.dumps, lines))), "--dim", "2").code == 0
+    run = cli("search", "own", "--vector", "[1, 0]", "--expand", "document", "--collapse", "0.9", "--facet", "y")
+    assert (
+        run.out
+        == "1  1.000  n1  0:16\n   and 1 chunk nearly the same\n   first 1\n   \ufffd second\n\ny: 1 (1), 2 (1)\n"
+    )
+    unknown = cli("search", "own", "--vector", "[1, 0]", "-k", "1", "--facet", "z")
+    assert unknown.out.endswith("\n\nz: no values\n")
+
+
+def test_a_page_is_continued_by_the_cursor_in_its_json(cli: Cli, pets: str) -> None:
+    first = cli("search", pets, "cat", "-k", "2", "--json").json()
+    second = cli("search", pets, "cat", "-k", "2", "--cursor", first["cursor"], "--json").json()
+    assert [hit["rank"] for hit in first["hits"] + second["hits"]] == [1, 2, 3]
+    assert second["cursor"] is None
+    assert cli("search", pets, "cat", "-k", "2", "--cursor", "nonsense").code == 2
+
+
+def test_the_reranker_is_named_in_front_of_the_command_or_in_the_environment(
+    cli: Cli, pets: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = cli("search", pets, "cat", "--rerank", "3")
+    assert (refused.code, "SEMSEARCH_RERANKER" in refused.err) == (2, True)
+    model = str(make_cross_encoder(folder / "model"))
+    by_option = cli("--reranker", model, "search", pets, "cat", "--rerank", "3", "--explain")
+    assert by_option.out.count("by the reranker: 0.") == 3
+    monkeypatch.setenv("SEMSEARCH_RERANKER", model)
+    answer = cli("search", pets, "cat", "--rerank", "2", "--json").json()
+    assert answer["profile"]["reranked"] == 2
+    assert [hit["explanation"]["reranked"] is None for hit in answer["hits"]] == [False, False, True]

@@ -48,6 +48,7 @@ def search(collection: Opened, body: SearchRequest) -> SearchResult:
         exact=body.exact,
         fusion=body.fusion,
         explain=body.explain,
+        **body.shaping(),
     )
 
 
