@@ -20,10 +20,9 @@ from semsearch.search.reranking import reranked
 from semsearch.search.selection import Selection
 from semsearch.search.snapshot import SnapshotCache
 from semsearch.search.sorting import sorted_by
-from semsearch.store.keyword_query import KeywordQuery, parse_query
 from semsearch.store.reader import StoreReader
 from semsearch.store.records import CollectionSpec
-from semsearch.types import Hit, SearchMode, SearchResult
+from semsearch.types import Hit, SearchResult
 
 
 def search(
@@ -49,10 +48,6 @@ def search(
     if query.shaping.rerank:
         with watch.stage("rerank"):
             rerank = partial(reranked, query=query.text or "", reranker=reranker())
-    words = KeywordQuery()
-    if query.mode is not SearchMode.SEMANTIC or query.explain:
-        with watch.stage("keyword"):
-            words = parse_query(query.text or "")
     with snapshots.current() as snapshot:
         cursors = Cursors(asked, spec.created, snapshot.state.version)
         before = cursors.hits_before()
@@ -60,14 +55,14 @@ def search(
             with watch.stage("combine"):
                 vector, named = combine(query.expression, snapshot)
             query = replace(query, vector=vector, left_out=named)
-        ranked = Ranked(snapshot, query, words, watch)
+        ranked = Ranked(snapshot, query, watch)
         selection = Selection(query, ranked, snapshot.vectors, watch, rerank)
         hits = _hits(selection, before, query.k)
         nearest = None if query.expression is None else ranked.nearest()
         if query.explain:
             with watch.stage("explain"):
                 model = None if vectors is None else vectors.model
-                hits = explained(hits, query, words, snapshot.reader.keyword, model)
+                hits = explained(hits, query, ranked.words, snapshot.reader.keyword, model)
         profile, end = replace(ranked.profile(), reranked=selection.reranked), before + query.k
         cursor = cursors.after(end) if len(hits) == query.k and end < ranked.findable else None
         answer = SearchResult(query.text, query.mode, hits, profile, nearest, cursor)

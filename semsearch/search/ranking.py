@@ -3,6 +3,7 @@
 The ways of searching are in `legs`; which candidates of a ranking become hits is said in `selection`.
 """
 
+import functools
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from semsearch.search.legs import keyword_leg, semantic_leg, with_cosines_of, wi
 from semsearch.search.profile import Stopwatch
 from semsearch.search.query import Fusion, Query
 from semsearch.search.snapshot import Snapshot
-from semsearch.store.keyword_query import KeywordQuery
+from semsearch.store.keyword_query import KeywordQuery, parse_query
 from semsearch.store.records import ChunkRecord, Ranking
 from semsearch.types import Explanation, Ids, LegScore, Profile, SearchMode
 
@@ -45,8 +46,8 @@ class Ranked:
         findable: chunks that the filter allows, less those that are no hits of this query.
     """
 
-    def __init__(self, snapshot: Snapshot, query: Query, words: KeywordQuery, watch: Stopwatch) -> None:
-        self._snapshot, self._query, self._words, self._watch = snapshot, query, words, watch
+    def __init__(self, snapshot: Snapshot, query: Query, watch: Stopwatch) -> None:
+        self._snapshot, self._query, self._watch = snapshot, query, watch
         with watch.stage("filter"):
             self._allowed = None if query.filter is None else snapshot.chunk_ids(query.filter)
         self._left_out = np.empty(0, dtype=np.int64) if query.left_out is None else query.left_out
@@ -57,6 +58,11 @@ class Ranked:
         self._nearest: list[float] = []  # cosines of the first of what was found by meaning
         self._neighbours: Neighbours | None = None
         self._scanned = 0
+
+    @functools.cached_property
+    def words(self) -> KeywordQuery:
+        """What the query's words ask for."""
+        return parse_query(self._query.text or "")
 
     def candidates(self) -> Iterator[Candidate]:
         """Each chunk once, best first.
@@ -150,7 +156,7 @@ class Ranked:
 
     def _keyword_leg(self, depth: int) -> Ranking:
         with self._watch.stage("keyword"):
-            return without(self._left_out, keyword_leg(self._snapshot, self._words, depth, self._allowed))
+            return without(self._left_out, keyword_leg(self._snapshot, self.words, depth, self._allowed))
 
 
 class _Places:
