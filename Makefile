@@ -39,6 +39,7 @@ bench: install  ## every benchmark whose data is here; results as JSON in benchm
 	$(BIN)/python benchmarks/embedding.py
 	$(BIN)/python benchmarks/retrieval_quality.py
 	$(BIN)/python benchmarks/analogies.py
+	$(BIN)/python benchmarks/image_quality.py
 	$(BIN)/python benchmarks/metadata.py
 	$(BIN)/python benchmarks/knob.py
 	$(BIN)/python benchmarks/filters.py

@@ -191,8 +191,8 @@ class Readable(Parts):
                 document matches an end; or the ends of an axis are at one place.
             InvalidFilterError, EmptyQueryError, EmbedderMismatchError
         """
-        embedder = None if self._store.spec.model is None else self._embedder.for_queries
-        return map_vectors(self._snapshots, self._store.spec.dim, embedder, label=label, x=x, y=y, filter=filter)
+        dim, queries = self._store.spec.dim, self._query_vectors
+        return map_vectors(self._snapshots, dim, queries, label=label, x=x, y=y, filter=filter)
 
     def info(self) -> CollectionInfo:
         """What the collection holds, what made its vectors, and what serves its searches."""

@@ -4,16 +4,15 @@ An axis is a direction of largest variance, or leads from what one filter or tex
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from semsearch.embedders.protocol import Embedder
 from semsearch.errors import EmptyQueryError, InvalidRequestError
-from semsearch.index.vectors import as_vector
 from semsearch.reports import MapAxis, MapReport
 from semsearch.search.principal_axes import Numbers, principal_axes
+from semsearch.search.query_vectors import QueryVectors
 from semsearch.search.snapshot import Snapshot, SnapshotCache
 from semsearch.store.filters import check_key, parse_filter
 from semsearch.store.reader import StoreReader
@@ -38,7 +37,7 @@ class _Axis:
 def map_vectors(
     snapshots: SnapshotCache,
     dim: int,
-    embedder: Callable[[], Embedder] | None,
+    queries: QueryVectors | None,
     *,
     label: str | None = None,
     x: AxisEnds | None = None,
@@ -50,7 +49,7 @@ def map_vectors(
     Args:
         snapshots: of the collection.
         dim: of its vectors.
-        embedder: gives the collection's model, `None` if it has none.
+        queries: the vectors of texts, `None` if the collection has no model for them.
         label: a metadata key whose value each point has.
         x: the two ends of the first axis, filters or texts; without them it is a direction of largest variance.
         y: those of the second axis, of which only what is orthogonal to the first one counts.
@@ -61,7 +60,7 @@ def map_vectors(
     """
     _check(label, x, y, filter)
     with snapshots.current() as snapshot:
-        rows, ends = _Rows(snapshot, filter), _Ends(snapshot, dim, embedder)
+        rows, ends = _Rows(snapshot, filter), _Ends(snapshot, dim, queries)
         mean, variance = rows.moments(dim)
         axes = _axes(x, y, ends, rows, mean)
         ids, along = rows.projected(np.stack([axis.direction for axis in axes]))
@@ -120,8 +119,8 @@ class _Rows:
 class _Ends:
     """Axes between what two filters or texts stand for: the mean of what a filter matches, the vector of a text."""
 
-    def __init__(self, snapshot: Snapshot, dim: int, embedder: Callable[[], Embedder] | None) -> None:
-        self._snapshot, self._dim, self._embedder = snapshot, dim, embedder
+    def __init__(self, snapshot: Snapshot, dim: int, queries: QueryVectors | None) -> None:
+        self._snapshot, self._dim, self._queries = snapshot, dim, queries
 
     def axis(self, name: str, ends: AxisEnds, orthogonal_to: Numbers) -> _Axis:
         """The axis on which one end is at -1 and the other at 1.
@@ -146,16 +145,14 @@ class _Ends:
         return self._of_text(end) if isinstance(end, str) else self._of_filter(end)
 
     def _of_text(self, text: str) -> Numbers:
-        if self._embedder is None:
+        if self._queries is None:
             raise InvalidRequestError(
                 f"this collection has no model that could say where {text!r:.80} lies: "
                 'let the axis end at filters, like {"year": 2024}'
             )
         if not text.strip():
             raise EmptyQueryError("an end of an axis is an empty text: say in words what lies there")
-        vector: Numbers = as_vector(self._embedder().embed_queries([storable(text)[0]]), self._dim)[0].astype(
-            np.float64
-        )
+        vector: Numbers = self._queries.of(storable(text)[0])[0].astype(np.float64)
         return vector
 
     def _of_filter(self, filter: Filter) -> Numbers:

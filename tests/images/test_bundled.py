@@ -100,11 +100,18 @@ def test_taef2_reconstructs_kodak_at_30_db() -> None:
     assert (ratios.min(), ratios.max()) == pytest.approx((23.6, 33.6), abs=0.1)
 
 
-def test_the_example_of_the_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    [code] = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "images.md").read_text(encoding="utf-8"), re.DOTALL)
-    (tmp_path / "photograph.jpg").write_bytes(encoded(scene(60, 90), "JPEG"))
+def test_the_examples_of_the_docs_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    codes = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "images.md").read_text(encoding="utf-8"), re.DOTALL)
+    for name, size in {"photograph": (60, 90), "another": (64, 64)}.items():
+        (tmp_path / f"{name}.jpg").write_bytes(encoded(scene(*size), "JPEG"))
     monkeypatch.chdir(tmp_path)
     names: dict[str, np.ndarray] = {}
-    exec(code, names)
-    shapes = re.findall(r"\(1, \d+, \d+, \d+\)", code)
+    for code in codes:
+        exec(code, names)
+    shapes = re.findall(r"\(1, \d+, \d+, \d+\)", codes[0])
     assert shapes == [str(names[name].shape) for name in ("pixels", "latents", "again")]
+    assert str(names["first"].shape) in codes[1]
+    assert capsys.readouterr().out.startswith("ghosting ")
+    assert load_image(tmp_path / "strip.png").shape == (3, 256, 5 * 256 + 4 * 4)
