@@ -1,9 +1,10 @@
 """How long a text query takes, from its words to hits with their texts, over 100,000 chunks; by mode and stage.
 
-Three tables: the stages by mode, over passages of some 100 characters and over abstracts of arXiv, beside what they
-should take; semsearch and txtai over the passages, with the same vectors, made before, and the same model for the query
-(semsearch by what it exported, txtai by its own means); and the command line, started anew for each search. Everything
-that is measured has a process of its own, since threads that one library leaves spinning would slow the other down.
+Three tables: the stages by mode, over passages (144 characters each in the mean) and over abstracts of arXiv (820 a
+chunk), beside what they should take; semsearch and txtai over the passages, with the same vectors, made before, and the
+same model for the query (semsearch by what it exported, txtai by its own means); and the command line, started anew for
+each search. Everything that is measured has a process of its own, since threads that one library leaves spinning would
+slow the other down.
 """
 
 import argparse
@@ -132,11 +133,7 @@ def in_a_process(arguments: argparse.Namespace, folder: Path, part: str) -> Any:
 def stages(arguments: argparse.Namespace, folder: Path) -> list[dict[str, object]]:
     """A row for each set and mode: figures are the medians of the rounds."""
     rounds = [in_a_process(arguments, folder, "stages") for _ in range(arguments.rounds)]
-    return [
-        {key: value if isinstance(value, str) else _middle(row[key] for row in rows) for key, value in rows[0].items()}
-        | _targets(rows[0])
-        for rows in zip(*rounds, strict=True)
-    ]
+    return [_beside_targets(rows) for rows in zip(*rounds, strict=True)]
 
 
 def run_stages(folder: Path, chunks: int, asked: Sequence[str]) -> list[dict[str, object]]:
@@ -168,9 +165,13 @@ def by_stage(collection: Collection, mode: str, asked: Sequence[str]) -> dict[st
     return figures
 
 
-def _targets(row: Mapping[str, object]) -> dict[str, object]:
-    median, p95 = TARGETS.get((str(row["set"]), str(row["mode"])), (None, None))
-    return {"target": median, "target p95": p95}
+def _beside_targets(rows: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+    """The same row of all rounds as one."""
+    median, p95 = TARGETS.get((rows[0]["set"], rows[0]["mode"]), (None, None))
+    named = {"set": rows[0]["set"], "mode": rows[0]["mode"]}
+    figures = {key: _middle(row[key] for row in rows) for key in rows[0] if key not in named}
+    first = {"but embed": figures["but embed"], "target": median, "but embed p95": figures["but embed p95"]}
+    return {**named, **first, "target p95": p95, **figures}
 
 
 def _middle(values: Iterable[float]) -> float:
