@@ -106,7 +106,7 @@ class _Run:
         try:
             for items in batches:
                 batch = self._preparation.batch(items)
-                waiting.append((batch, executor.submit(self._embed, batch)))
+                waiting.append((batch, self._embedded(batch, executor)))
                 while waiting and (len(waiting) > _AHEAD or waiting[0][1].done()):
                     yield self._commit(*waiting.popleft())
             while waiting:
@@ -115,11 +115,17 @@ class _Run:
             self._stopped.set()
             executor.shutdown(cancel_futures=True)
 
-    def _embed(self, batch: Batch) -> Embedded:
-        """The vectors of the texts that have to be embedded, or why they cannot be used."""
-        if self._embedder is None or not batch.texts:
-            return {}
-        embedder, dim = self._embedder(), self._store.spec.dim
+    def _embedded(self, batch: Batch, executor: ThreadPoolExecutor) -> "Future[Embedded]":
+        """The vectors of the texts that have to be embedded; they are there at once if that is none."""
+        if self._embedder is not None and batch.texts:
+            return executor.submit(self._embed, batch, self._embedder)
+        nothing: Future[Embedded] = Future()
+        nothing.set_result({})
+        return nothing
+
+    def _embed(self, batch: Batch, model: Callable[[], Embedder]) -> Embedded:
+        """The vectors of its texts, or why they cannot be used."""
+        embedder, dim = model(), self._store.spec.dim
         embedded: dict[bytes, StoredVectors | InvalidVectorError] = {}
         for keys in _pieces(batch.texts):
             if self._stopped.is_set():  # nobody waits for it
