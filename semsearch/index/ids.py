@@ -23,6 +23,14 @@ class IdSet:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def holds(self, ids: Ids) -> npt.NDArray[np.bool_]:
+        """Of some ids (n,), in any order, whether each is among these: (n,)."""
+        if not len(self.ids):
+            return np.zeros(len(ids), dtype=np.bool_)
+        near = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
+        found: npt.NDArray[np.bool_] = self.ids[near] == ids
+        return found
+
     def worked_out(self, part: object, work: Callable[[Ids], _T]) -> _T:
         """`work(ids)`, done once for this part."""
         known = self._worked_out.get(part)

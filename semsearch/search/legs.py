@@ -20,7 +20,7 @@ def semantic_leg(
     found = snapshot.index.search(vector, depth, target_recall=target_recall, allowed_ids=allowed)
     scores, ids = found.scores[0], found.ids[0]
     if allowed is not None:  # FAISS proposes
-        permitted = np.isin(ids, allowed.ids)
+        permitted = allowed.holds(ids)
         scores, ids = scores[permitted], ids[permitted]
     return Ranking(scores, ids), found
 

@@ -38,7 +38,7 @@ _BEST = """SELECT rowid, bm25(keyword, 2.0, 2.0, 1.0, 0.3) AS score FROM keyword
     WHERE keyword MATCH :expression {} ORDER BY score, rowid LIMIT :depth"""
 _EVERY = _BEST.format("")
 # no chunk that is forbidden gets a score, which is what takes the time
-_ALLOWED = _BEST.format("AND rowid BETWEEN :first AND :last AND substr(:mask, rowid % :size + 1, 1) = x'01'")
+_ALLOWED = _BEST.format("AND rowid BETWEEN :first AND :last AND substr(:mask, (rowid - :first) % :size + 1, 1) = x'01'")
 _MASK = 2**22  # bytes at most
 _FREQUENCIES = "SELECT term, doc FROM keyword_terms WHERE term IN (SELECT value FROM json_each(?))"
 
@@ -126,7 +126,7 @@ class KeywordIndex:
         scores = np.array([-score for _, score in rows], dtype=np.float64)
         scores = (scores / (2 if frequent else 1)).round(_DECIMALS)  # twice: see _expression
         if allowed is not None:
-            permitted = np.isin(ids, allowed, assume_unique=True)
+            permitted = allowed[np.minimum(np.searchsorted(allowed, ids), len(allowed) - 1)] == ids
             ids, scores = ids[permitted][:depth], scores[permitted][:depth]
         order = np.lexsort((ids, -scores))  # rounding may have made some equal
         return Ranking(scores[order], ids[order])
@@ -157,8 +157,8 @@ def _masked(allowed: Ids, depth: int) -> dict[str, object]:
     first, last = int(allowed[0]), int(allowed[-1])
     span = last - first + 1
     mask = np.zeros(min(span, _MASK), dtype=np.uint8)
-    mask[allowed % len(mask)] = 1
-    few = depth if span <= _MASK else -1
+    offsets, few = (allowed - first, depth) if span <= _MASK else ((allowed - first) % _MASK, -1)
+    mask[offsets] = 1
     return {"first": first, "last": last, "mask": mask.tobytes(), "size": len(mask), "depth": few}
 
 

@@ -23,6 +23,11 @@ def test_a_set_has_its_ids_once_and_ascending(values: list[int]) -> None:
     assert len(ids) == len(set(values))
 
 
+@given(SOME_IDS, SOME_IDS)
+def test_a_set_tells_of_ids_in_any_order_whether_it_holds_each(values: list[int], asked: list[int]) -> None:
+    assert IdSet(as_ids(values)).holds(as_ids(asked)).tolist() == [each in values for each in asked]
+
+
 def test_what_a_part_works_out_is_worked_out_once_a_part() -> None:
     ids, calls = IdSet(as_ids([3, 1])), []
 
