@@ -238,7 +238,12 @@ def test_an_interrupt_exits_with_130_and_says_that_what_was_committed_is_kept(
 def test_ctrl_c_in_a_running_add_keeps_what_was_committed(folder: Path) -> None:
     command = [sys.executable, "-m", "semsearch", "add", "own", "-", "--dim", "2", "-v"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=folder, text=True, bufsize=1, **pipes) as process:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        process = subprocess.Popen(command, cwd=folder, text=True, bufsize=1, **pipes)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
         assert process.stdin is not None
         assert process.stderr is not None
         for number in range(1_200):  # more than a batch
