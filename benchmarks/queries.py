@@ -1,10 +1,10 @@
 """How long a text query takes, from its words to hits with their texts, over 100,000 chunks; by mode and stage.
 
 Three tables: the stages by mode, over passages (144 characters each in the mean) and over abstracts of arXiv (820 a
-chunk), beside what they should take; semsearch and txtai over the passages, with the same vectors, made before, and the
-same model for the query (semsearch by what it exported, txtai by its own means); and the command line, started anew for
-each search. Everything that is measured has a process of its own, since threads that one library leaves spinning would
-slow the other down.
+chunk), beside what they should take; semsearch and txtai (which goes by meaning alone) over the passages, with the same
+vectors, made before, and the same model for the query (semsearch by what it exported, txtai by its own means); and the
+command line, started anew for each search. Everything that is measured has a process of its own, since threads that one
+library leaves spinning would slow the other down.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -183,7 +184,7 @@ def _middle(values: Iterable[float]) -> float:
 
 def warm(arguments: argparse.Namespace, folder: Path) -> list[dict[str, object]]:
     """A row for each engine, and its ratio to txtai: the median of those within a round. They take turns."""
-    names = [name for name in ("semsearch", "txtai") if name == "semsearch" or find_spec(name)]
+    names = ["semsearch, semantic", "semsearch, hybrid", *(["txtai"] if find_spec("txtai") else [])]
     rounds: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for _ in range(arguments.rounds):
         for name in names:
@@ -210,9 +211,9 @@ def timed(search: Callable[[str], object], asked: Sequence[str]) -> dict[str, fl
     return {"median": 1_000 * statistics.median(counted), "p95": 1_000 * counted[int(0.95 * len(counted))]}
 
 
-def run_semsearch(folder: Path, chunks: int, asked: Sequence[str]) -> dict[str, float]:
+def run_semsearch(mode: str, folder: Path, chunks: int, asked: Sequence[str]) -> dict[str, float]:
     with Collection.open(folder / "passages", device="cpu") as collection:
-        return timed(lambda query: collection.search(query, k=K), asked)
+        return timed(lambda query: collection.search(query, k=K, mode=mode), asked)
 
 
 def run_txtai(folder: Path, chunks: int, asked: Sequence[str]) -> dict[str, float]:
@@ -264,7 +265,8 @@ def cold(folder: Path, asked: Sequence[str]) -> dict[str, object]:
 
 PARTS: dict[str, Callable[[Path, int, Sequence[str]], object]] = {
     "stages": run_stages,
-    "semsearch": run_semsearch,
+    "semsearch, semantic": partial(run_semsearch, "semantic"),
+    "semsearch, hybrid": partial(run_semsearch, "hybrid"),
     "txtai": run_txtai,
 }
 

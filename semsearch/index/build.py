@@ -25,6 +25,7 @@ def train_base(segments: Sequence[Segment], plan: Plan, *, device: Device | None
     positions = np.random.default_rng(_SEED).choice(rows, min(rows, plan.training_rows), replace=False)
     _, sample = rows_at(segments, np.sort(positions))
     lists = inverted.train(plan.codec, plan.nlist, sample, device=device)
+    del sample
     return _filled(plan.codec, lists, segments, 0, device)
 
 

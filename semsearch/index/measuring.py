@@ -59,15 +59,16 @@ def is_found(measured: Measured, segments: Sequence[Segment], target_recall: flo
 
 def rows_at(segments: Sequence[Segment], positions: Ids) -> tuple[Ids, Vectors]:
     """The live rows at these ascending positions, counted through all segments: (n,) and (n, dim)."""
-    ids, vectors, start = [], [], 0
+    ids, start = np.empty(len(positions), np.int64), 0
+    vectors = np.empty((len(positions), segments[0].dim), np.float32)
     for segment in segments:
         for block_ids, block in segment.blocks():
             end = start + len(block_ids)
-            here = positions[np.searchsorted(positions, start) : np.searchsorted(positions, end)] - start
-            ids.append(block_ids[here])
-            vectors.append(block[here].astype(np.float32))
+            first, last = np.searchsorted(positions, [start, end])
+            here = positions[first:last] - start
+            ids[first:last], vectors[first:last] = block_ids[here], block[here]
             start = end
-    return np.concatenate(ids), np.concatenate(vectors)
+    return ids, vectors
 
 
 def _query_sets(segments: Sequence[Segment], queries: Vectors | None) -> list[tuple[Vectors, Ids]]:

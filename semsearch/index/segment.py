@@ -62,6 +62,10 @@ class Segment:
         return self._all.size
 
     @property
+    def dim(self) -> int:
+        return int(self._rows.shape[1])
+
+    @property
     def dead(self) -> int:
         """Rows that are masked."""
         return len(self.ids) - len(self)
