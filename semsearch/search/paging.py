@@ -7,6 +7,7 @@ import base64
 import binascii
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import fields
 
 import numpy as np
@@ -17,6 +18,7 @@ from semsearch.search.shaping import Shaping
 
 MAX_PAGED = 10_000  # hits of all pages together
 _BESIDE = {"explain", "shaping", "expand", "facets", "sort", "cursor"}  # what changes no ranking
+_OF_QUERY, _OF_SHAPING = ([each.name for each in fields(of) if each.name not in _BESIDE] for of in (Query, Shaping))
 
 
 class Cursors:
@@ -77,12 +79,14 @@ def _parsed(cursor: str) -> tuple[str, int, int]:
 
 def _digest(query: Query, created: str) -> str:
     """Of all that a ranking depends on."""
-    said = {each.name: getattr(query, each.name) for each in fields(Query)}
-    said |= {each.name: getattr(query.shaping, each.name) for each in fields(Shaping)}
-    told = {name: value for name, value in said.items() if name not in _BESIDE}
-    canonical = json.dumps([created, told], sort_keys=True, default=_plain)
-    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    said = [getattr(query, name) for name in _OF_QUERY] + [getattr(query.shaping, name) for name in _OF_SHAPING]
+    # every search has a cursor, and JSON of all of it takes three times as long
+    told = repr([created, *map(_plain, said)])
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _plain(value: object) -> object:
-    return value.tobytes().hex() if isinstance(value, np.ndarray) else str(value)
+    """What has the same `repr` where the value is the same."""
+    if isinstance(value, Mapping):
+        return json.dumps(value, sort_keys=True, default=str)
+    return value.tobytes() if isinstance(value, np.ndarray) else value
