@@ -112,11 +112,14 @@ def test_what_the_index_finds_is_found_with_an_expression_as_with_its_vector(ind
     assert len(found & exact) >= 8
 
 
-def test_texts_are_embedded_in_one_call_each_once(collection: Collection, model: FakeEmbedder) -> None:
+def test_a_text_is_embedded_once_by_itself_and_as_a_part(collection: Collection, model: FakeEmbedder) -> None:
     collection.search(expression='king - "a man" + doc:woman + 0.5*king')
-    assert (model.query_calls, model.query_texts) == (1, 2)
+    assert model.query_texts == 2
+    collection.search("a man", mode="semantic")
+    collection.search("king", relevant=["woman"])
+    assert model.query_texts == 2
     collection.search(expression="doc:king - doc:man")
-    assert model.query_calls == 1
+    assert model.query_texts == 2
 
 
 def test_a_lone_text_finds_what_a_search_by_meaning_finds(collection: Collection) -> None:

@@ -117,7 +117,7 @@ def embedded(query: Query, vectors: QueryVectors | None) -> Query:
     if query.mode is SearchMode.KEYWORD or query.vector is not None or vectors is None:
         return query
     if query.expression is not None:
-        return replace(query, expression=with_texts_embedded(query.expression, vectors.dim, vectors.model))
+        return replace(query, expression=with_texts_embedded(query.expression, vectors))
     return replace(query, vector=vectors.of(query.text or ""))
 
 

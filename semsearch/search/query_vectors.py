@@ -20,7 +20,7 @@ class QueryVectors:
     """
 
     def __init__(self, model: Callable[[], Embedder], dim: int) -> None:
-        self.model, self.dim = model, dim
+        self.model, self._dim = model, dim
         self._known = functools.lru_cache(KEPT)(self._embedded)
 
     def of(self, text: str) -> Vectors:
@@ -28,6 +28,6 @@ class QueryVectors:
         return self._known(text) if len(text) <= MAX_CHARACTERS else self._embedded(text)
 
     def _embedded(self, text: str) -> Vectors:
-        vector = as_vectors(self.model().embed_queries([text]), self.dim)
+        vector = as_vectors(self.model().embed_queries([text]), self._dim)
         vector.flags.writeable = False
         return vector

@@ -1,14 +1,12 @@
 """From the parts of an expression to one vector, in the snapshot that is searched with it."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from semsearch.embedders.protocol import Embedder
 from semsearch.errors import ChunkNotFoundError, InvalidExpressionError
-from semsearch.index.vectors import as_vector, as_vectors
+from semsearch.index.vectors import as_vector
 from semsearch.search.expressions.parts import (
     CentroidPart,
     ChunkPart,
@@ -18,6 +16,7 @@ from semsearch.search.expressions.parts import (
     TextPart,
     VectorPart,
 )
+from semsearch.search.query_vectors import QueryVectors
 from semsearch.search.snapshot import Snapshot
 from semsearch.types import Ids, Vectors
 
@@ -28,15 +27,10 @@ _NOTHING = 0.01
 _Sum = npt.NDArray[np.float64]  # (dim,)
 
 
-def with_texts_embedded(expression: Expression, dim: int, embedder: Callable[[], Embedder]) -> Expression:
-    """The expression with the vectors of its texts, all from one call; the model is asked for only if it has any."""
-    texts = list(dict.fromkeys(part.source.text for part in expression if isinstance(part.source, TextPart)))
-    if not texts:
-        return expression
-    rows = as_vectors(embedder().embed_queries(texts), dim)
-    vectors = {text: row[None, :] for text, row in zip(texts, rows, strict=True)}
+def with_texts_embedded(expression: Expression, vectors: QueryVectors) -> Expression:
+    """The expression with the vectors of its texts."""
     return tuple(
-        replace(part, source=replace(part.source, vector=vectors[part.source.text]))
+        replace(part, source=replace(part.source, vector=vectors.of(part.source.text)))
         if isinstance(part.source, TextPart)
         else part
         for part in expression
