@@ -163,10 +163,11 @@ class CorruptStoreError(StoreError):
 
 
 class FormatVersionError(StoreError):
-    """The collection was written by a newer semsearch."""
+    """The collection was written by a newer semsearch, or by one before the first release."""
 
     def __init__(self, path: Path, found: int, known: int) -> None:
-        super().__init__(f"{path} has format {found} and this semsearch knows formats up to {known}: upgrade semsearch")
+        what = "upgrade semsearch" if found > known else "drop it, and add its documents again"
+        super().__init__(f"{path} has format {found} and this semsearch knows formats up to {known}: {what}")
         self.path, self.found, self.known = path, found, known
 
 

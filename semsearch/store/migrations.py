@@ -61,7 +61,8 @@ def m001_first_format(connection: Connection) -> None:
 
 
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m001_first_format,)
-FORMAT = len(MIGRATIONS)
+FIRST = 2  # the number of the first format; of format 1 there were several, all before the first release
+FORMAT = FIRST + len(MIGRATIONS) - 1
 
 
 def format_of(connection: Connection, path: Path, known: int = FORMAT) -> int:
@@ -69,12 +70,12 @@ def format_of(connection: Connection, path: Path, known: int = FORMAT) -> int:
 
     Raises:
         CorruptStoreError: the database is not semsearch's.
-        FormatVersionError: it is from a newer semsearch.
+        FormatVersionError: it is from a newer semsearch, or from one before the first format.
     """
     if connection.exec_driver_sql("PRAGMA application_id").scalar_one() != APPLICATION_ID:
         raise CorruptStoreError(path, "it is an SQLite database, and not one of semsearch's")
     found = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-    if found > known:
+    if found > known or 0 < found < FIRST:
         raise FormatVersionError(path, found, known)
     return found
 
@@ -83,7 +84,7 @@ def migrate(
     connection: Connection, found: int, migrations: Sequence[Callable[[Connection], None]] = MIGRATIONS
 ) -> None:
     """Apply what is missing after format `found`, inside the caller's transaction."""
-    for step in migrations[found:]:
+    for step in migrations[max(found - FIRST + 1, 0) :]:
         step(connection)
     connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.exec_driver_sql(f"PRAGMA user_version = {len(migrations)}")
+    connection.exec_driver_sql(f"PRAGMA user_version = {FIRST + len(migrations) - 1}")
