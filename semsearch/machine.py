@@ -1,10 +1,14 @@
-"""How many threads are worth it on this machine; what they do is not known here."""
+"""What this machine has to compute with: cores, devices, kinds of numbers; torch is imported only where it is asked."""
 
 import functools
 import os
 import sys
 from pathlib import Path
 
+from semsearch.errors import ModelError
+
+_CPU_INFO = Path("/proc/cpuinfo")
+_BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # the last one is ARM's
 _CPUS = Path("/sys/devices/system/cpu")
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
@@ -32,3 +36,40 @@ def _quota() -> int:
         return -(-int(quota) // int(period))
     except (OSError, ValueError):  # another system, or "max"
         return sys.maxsize
+
+
+def choose_device(device: str) -> str:
+    """The device, or for `auto` the first of cuda, mps and cpu that is there.
+
+    Raises:
+        ModelError: it is not there.
+    """
+    import torch
+
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    available = [name for name, is_there in there.items() if is_there]
+    if device == "auto":
+        return available[0]
+    numbered = [f"cuda:{number}" for number in range(torch.cuda.device_count())] if there["cuda"] else []
+    if device not in (*available, *numbered):
+        raise ModelError(
+            f"the device {device!r} is not available here: take {', '.join(available)}, or auto for the first of these"
+        )
+    return device
+
+
+def computes_bfloat16() -> bool:
+    """Whether torch multiplies bfloat16 by the processor's own instructions; emulated, it is slower than float32."""
+    import torch
+
+    return has_bfloat16() and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 natively; on Linux alone, since torch uses it nowhere else."""
+    try:
+        lines = _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return not _BFLOAT16_FLAGS.isdisjoint(flags.split())

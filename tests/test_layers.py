@@ -9,8 +9,8 @@ import semsearch
 
 PACKAGE = Path(semsearch.__file__).parent
 LAYERS = [
-    {"types", "errors", "config", "files", "processors"},
-    {"reports"},
+    {"types", "errors", "config", "files"},
+    {"reports", "machine"},
     {"drawing"},
     {"embedders", "index", "store", "images", "client"},
     {"ingest", "search"},
@@ -24,7 +24,7 @@ HOMES = {
     "faiss": {"index"},
     "sentence_transformers": {"embedders"},
     "transformers": {"embedders"},
-    "torch": {"embedders", "index", "images"},
+    "torch": {"embedders", "index", "images", "machine"},
     "onnxruntime": {"embedders"},
     "onnx": {"embedders"},
     "diffusers": {"images"},

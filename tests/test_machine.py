@@ -1,4 +1,4 @@
-"""The number of threads that are worth it."""
+"""What the machine has is planted."""
 
 import sys
 from collections.abc import Iterator
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from semsearch import processors
-from semsearch.processors import cores
+from semsearch import machine
+from semsearch.errors import ModelError
+from semsearch.machine import choose_device, cores, has_bfloat16
 
 
 @pytest.fixture(autouse=True)
@@ -17,14 +18,14 @@ def _forgotten() -> Iterator[None]:
     cores.cache_clear()
 
 
-def plant_processors(patch: pytest.MonkeyPatch, folder: Path, siblings: list[str], quota: str = "") -> None:
+def plant_machine(patch: pytest.MonkeyPatch, folder: Path, siblings: list[str], quota: str = "") -> None:
     for number, text in enumerate(siblings):
         path = folder / f"cpu{number}/topology/thread_siblings_list"
         path.parent.mkdir(parents=True)
         path.write_text(text)
     (folder / "cpu.max").write_text(quota)
-    patch.setattr(processors, "_CPUS", folder)
-    patch.setattr(processors, "_QUOTA", folder / "cpu.max")
+    patch.setattr(machine, "_CPUS", folder)
+    patch.setattr(machine, "_QUOTA", folder / "cpu.max")
     patch.setattr(sys, "platform", "linux")
     patch.setattr("os.sched_getaffinity", lambda _: set(range(len(siblings))), raising=False)
 
@@ -41,11 +42,64 @@ def plant_processors(patch: pytest.MonkeyPatch, folder: Path, siblings: list[str
 def test_cores_are_physical_ones_within_a_containers_quota(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, siblings: list[str], quota: str, expected: int
 ) -> None:
-    plant_processors(monkeypatch, tmp_path, siblings, quota)
+    plant_machine(monkeypatch, tmp_path, siblings, quota)
     assert cores() == expected
 
 
 def test_where_nothing_is_known_of_cores_each_processor_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    plant_processors(monkeypatch, tmp_path, ["0,1\n", "0,1\n"])
-    monkeypatch.setattr(processors, "_CPUS", tmp_path / "nothing")
+    plant_machine(monkeypatch, tmp_path, ["0,1\n", "0,1\n"])
+    monkeypatch.setattr(machine, "_CPUS", tmp_path / "nothing")
     assert cores() == 2
+
+
+def plant_devices(patch: pytest.MonkeyPatch, *, cuda: int = 0, mps: bool = False) -> None:
+    patch.setattr("torch.cuda.is_available", lambda: cuda > 0)
+    patch.setattr("torch.cuda.device_count", lambda: cuda)
+    patch.setattr("torch.backends.mps.is_available", lambda: mps)
+
+
+@pytest.mark.parametrize(("cuda", "mps", "expected"), [(2, True, "cuda"), (0, True, "mps"), (0, False, "cpu")])
+def test_auto_takes_the_first_of_cuda_mps_and_cpu_that_is_there(
+    monkeypatch: pytest.MonkeyPatch, cuda: int, mps: bool, expected: str
+) -> None:
+    plant_devices(monkeypatch, cuda=cuda, mps=mps)
+    assert choose_device("auto") == expected
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:0", "mps", "tpu", ""])
+def test_a_device_that_is_not_there_is_refused_with_those_that_are(
+    monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    plant_devices(monkeypatch)
+    with pytest.raises(ModelError, match=f"{device!r} is not available here: take cpu, or auto"):
+        choose_device(device)
+
+
+def test_a_gpu_that_is_not_among_those_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    plant_devices(monkeypatch, cuda=2)
+    with pytest.raises(ModelError, match="'cuda:2'"):
+        choose_device("cuda:2")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16 clzero\n", True),
+        ("processor\t: 0\nflags\t\t: fpu avx512f amx_bf16\n", True),
+        ("processor\t: 0\nflags\t\t: fpu avx512f avx2\nbugs\t\t: bf16\n", False),
+        ("processor\t: 0\nFeatures\t: fp asimd bf16 i8mm\n", True),
+        ("processor\t: 0\nFeatures\t: fp asimd\n", False),
+        ("", False),
+    ],
+)
+def test_native_bfloat16_is_read_from_what_the_kernel_tells_of_the_processor(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, expected: bool
+) -> None:
+    (tmp_path / "cpuinfo").write_text(text)
+    monkeypatch.setattr(machine, "_CPU_INFO", tmp_path / "cpuinfo")
+    assert has_bfloat16() is expected
+
+
+def test_where_the_kernel_tells_nothing_there_is_no_bfloat16(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(machine, "_CPU_INFO", tmp_path / "cpuinfo")
+    assert not has_bfloat16()

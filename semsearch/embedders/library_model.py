@@ -14,7 +14,7 @@ import numpy as np
 from semsearch.embedders.devices import choose_dtype
 from semsearch.embedders.tokens import NAMES, Shape, TextTokens
 from semsearch.errors import ModelError
-from semsearch.processors import cores
+from semsearch.machine import cores
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

@@ -14,7 +14,7 @@ import numpy as np
 from semsearch.embedders.batching import Batches, Rows
 from semsearch.embedders.exports import Export, find_export
 from semsearch.embedders.tokens import TextTokens, TokenIds
-from semsearch.processors import cores
+from semsearch.machine import cores
 from semsearch.types import Vectors
 
 if TYPE_CHECKING:

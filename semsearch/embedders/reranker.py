@@ -12,11 +12,11 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from semsearch.embedders.devices import choose_device
 from semsearch.embedders.library_model import use_cores, without_progress_bars
 from semsearch.embedders.model_folder import find_model
 from semsearch.embedders.protocol import Reranker
 from semsearch.errors import InvalidRequestError, ModelError
+from semsearch.machine import choose_device
 from semsearch.types import Relevance
 
 if TYPE_CHECKING:

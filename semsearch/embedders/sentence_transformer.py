@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import numpy as np
 
 from semsearch.embedders.batching import Batches, Rows
-from semsearch.embedders.devices import FLOATS, choose_device, every_device
+from semsearch.embedders.devices import FLOATS, every_device
 from semsearch.embedders.library_model import (
     Features,
     dim_of,
@@ -26,6 +26,7 @@ from semsearch.embedders.library_model import (
 )
 from semsearch.embedders.model_folder import find_model, fingerprint
 from semsearch.errors import InvalidRequestError
+from semsearch.machine import choose_device
 from semsearch.types import Vectors
 
 if TYPE_CHECKING:

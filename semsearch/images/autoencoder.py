@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from semsearch.errors import InvalidRequestError, ModelError
-from semsearch.images.device import choose_device, choose_precision
 from semsearch.images.diffusers_networks import load_diffusers
 from semsearch.images.model_folder import BUNDLED_MODEL, find_model, is_taef2
 from semsearch.images.padding import cut_to_size, pad_to_multiple
+from semsearch.images.precision import choose_precision
 from semsearch.images.protocol import Images, Latents, Pixels
 from semsearch.images.taef2 import load_taef2
+from semsearch.machine import choose_device
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,7 @@ def load_autoencoder(name: str = BUNDLED_MODEL, *, device: str = "auto", precisi
 
     Args:
         name: the bundled model, a folder, or an id of the Hugging Face hub, such as `stabilityai/sdxl-vae`.
-        device: `cuda`, `mps` or `cpu`; `auto` takes the first of them that is there.
+        device: `cuda`, `cuda:1`, `mps` or `cpu`; `auto` takes the first of them that is there.
         precision: `float32`, `bfloat16` or `float16`; `auto` takes the fastest that is safe for the model and the
             device.
 
@@ -85,7 +86,7 @@ class TorchAutoencoder:
 
     @property
     def device(self) -> str:
-        """Where it runs: `cuda`, `mps` or `cpu`."""
+        """Where it runs: `cuda`, `cuda:<number>`, `mps` or `cpu`."""
         return self._device
 
     @property
@@ -156,7 +157,7 @@ class TorchAutoencoder:
     ) -> npt.NDArray[np.float32]:
         """`step` of all inputs, as many at once as fit; half as many wherever memory runs out."""
         outputs = np.empty((len(inputs), *shape), np.float32)
-        count, start = max(1, _BATCH_PIXELS[self._device] // pixels), 0
+        count, start = max(1, _BATCH_PIXELS[self._device.partition(":")[0]] // pixels), 0
         while start < len(inputs):
             stop = min(start + count, len(inputs))
             try:

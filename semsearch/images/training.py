@@ -17,8 +17,8 @@ from semsearch.errors import ConflictError, InvalidRequestError, MissingDependen
 from semsearch.files import discard, publish_bytes
 from semsearch.images.checkpoints import load_checkpoint, newest_checkpoint, save_checkpoint
 from semsearch.images.crops import Crops
-from semsearch.images.device import choose_device, has_native_bfloat16
 from semsearch.images.model_folder import CONFIG, WEIGHTS
+from semsearch.machine import choose_device, computes_bfloat16
 
 if TYPE_CHECKING:
     import torch
@@ -173,7 +173,9 @@ class _Run:
         rng = np.random.default_rng([self.schedule.seed, self.step])  # of the step: a resumed run draws the same
         batch = crops.draw(rng, self.schedule.batch, self.schedule.crop).to(self.device)
         batch = batch.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.device != "cpu" or has_native_bfloat16()):
+        with torch.autocast(
+            self.device.partition(":")[0], torch.bfloat16, enabled=self.device != "cpu" or computes_bfloat16()
+        ):
             decoded, mean, log_variance = self._reconstruct(batch, rng)
         loss, square = _loss(decoded, batch, mean, log_variance)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -17,7 +17,7 @@ from semsearch.index.faiss_library import load_faiss, use_threads
 from semsearch.index.ids import Write
 from semsearch.index.quantizer import Quantizer, flat_of, quantizer_over
 from semsearch.index.sizing import Codec
-from semsearch.processors import cores
+from semsearch.machine import cores
 from semsearch.types import Ids, StoredVectors, Vectors
 
 _ITERATIONS = 10  # of k-means, FAISS's own number for inverted lists

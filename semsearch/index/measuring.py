@@ -14,7 +14,7 @@ from semsearch.index.segment import Segment
 from semsearch.index.sizing import Codec
 from semsearch.index.stored_rows import ABSENT
 from semsearch.index.tuning import DEPTHS, ENOUGH, SHARES, knn_recall, lower, lower_bound, probes, worthwhile
-from semsearch.processors import cores
+from semsearch.machine import cores
 from semsearch.types import Curve, Ids, OperatingPoint, Scores, Vectors
 
 SAMPLE = 1_000  # queries; the standard error of a recall of 0.95 is then about 0.003

@@ -22,7 +22,7 @@ from semsearch.index.lists import Lists
 from semsearch.index.sizing import Codec
 from semsearch.index.stored_rows import ABSENT, StoredRows
 from semsearch.index.vectors import FLOAT32_ERROR
-from semsearch.processors import cores
+from semsearch.machine import cores
 from semsearch.types import Ids, Scores, Vectors
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)

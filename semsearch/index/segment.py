@@ -17,7 +17,7 @@ from semsearch.index.contract import Neighbours
 from semsearch.index.faiss_library import load_faiss, use_threads
 from semsearch.index.ids import IdSet, Write, positions_of, read_ids
 from semsearch.index.vectors import check_request, cosines, ranked, with_near_ties
-from semsearch.processors import cores
+from semsearch.machine import cores
 from semsearch.types import TARGET_RECALL, Ids, StoredVectors, Vectors
 
 _BLOCK = 8_192

@@ -16,7 +16,7 @@ from semsearch.ingest.readers.jsonl import count_lines, read_jsonl
 from semsearch.ingest.readers.language import with_language
 from semsearch.ingest.readers.registry import READERS
 from semsearch.ingest.sandbox.parent import Sandbox
-from semsearch.processors import cores
+from semsearch.machine import cores
 from semsearch.types import Document, Failure, Limits
 
 logger = logging.getLogger(__name__)

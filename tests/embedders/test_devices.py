@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from semsearch import machine
 from semsearch.embedders import devices
 from semsearch.embedders.devices import (
     check_precision,
-    choose_device,
     choose_dtype,
     every_device,
-    has_bfloat16,
     may_have_gpu,
 )
-from semsearch.errors import InvalidRequestError, ModelError
+from semsearch.errors import InvalidRequestError
+from semsearch.machine import choose_device
 
 
 def plant_devices(patch: pytest.MonkeyPatch, *, cuda: int = 0, mps: bool = False) -> None:
@@ -24,35 +24,12 @@ def plant_devices(patch: pytest.MonkeyPatch, *, cuda: int = 0, mps: bool = False
     patch.setattr("torch.backends.mps.is_available", lambda: mps)
 
 
-@pytest.mark.parametrize(("cuda", "mps", "expected"), [(2, True, "cuda"), (0, True, "mps"), (0, False, "cpu")])
-def test_auto_takes_the_first_of_cuda_mps_and_cpu_that_is_there(
-    monkeypatch: pytest.MonkeyPatch, cuda: int, mps: bool, expected: str
-) -> None:
-    plant_devices(monkeypatch, cuda=cuda, mps=mps)
-    assert choose_device("auto") == expected
-
-
 def test_one_of_several_gpus_can_be_chosen_and_cuda_is_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     plant_devices(monkeypatch, cuda=3)
     assert choose_device("cuda:2") == "cuda:2"
     assert every_device("cuda:2") == ["cuda:2"]
     assert every_device("cuda") == ["cuda:0", "cuda:1", "cuda:2"]
     assert every_device("cpu") == ["cpu"]
-
-
-@pytest.mark.parametrize("device", ["cuda", "cuda:0", "mps", "tpu", ""])
-def test_a_device_that_is_not_there_is_refused_with_those_that_are(
-    monkeypatch: pytest.MonkeyPatch, device: str
-) -> None:
-    plant_devices(monkeypatch)
-    with pytest.raises(ModelError, match=f"{device!r} is not available here: take cpu, or auto"):
-        choose_device(device)
-
-
-def test_a_gpu_that_is_not_among_those_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    plant_devices(monkeypatch, cuda=2)
-    with pytest.raises(ModelError, match="'cuda:2'"):
-        choose_device("cuda:2")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +45,7 @@ def test_a_gpu_that_is_not_among_those_there_is_refused(monkeypatch: pytest.Monk
 def test_auto_is_the_narrowest_precision_that_is_safe_and_native(
     monkeypatch: pytest.MonkeyPatch, device: str, native: bool, expected: str
 ) -> None:
-    monkeypatch.setattr(devices, "has_bfloat16", lambda: native)
+    monkeypatch.setattr(devices, "computes_bfloat16", lambda: native)
     monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: native)
     assert str(choose_dtype("auto", device)) == f"torch.{expected}"
 
@@ -79,33 +56,9 @@ def test_a_precision_that_is_said_is_taken_on_every_device(precision: str) -> No
 
 
 def test_without_its_library_of_kernels_torch_computes_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "has_bfloat16", lambda: True)
+    monkeypatch.setattr(machine, "has_bfloat16", lambda: True)
     monkeypatch.setattr("torch.backends.mkldnn.is_available", lambda: False)
     assert str(choose_dtype("auto", "cpu")) == "torch.float32"
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16 clzero\n", True),
-        ("processor\t: 0\nflags\t\t: fpu avx512f amx_bf16\n", True),
-        ("processor\t: 0\nflags\t\t: fpu avx512f avx2\nbugs\t\t: bf16\n", False),
-        ("processor\t: 0\nFeatures\t: fp asimd bf16 i8mm\n", True),
-        ("processor\t: 0\nFeatures\t: fp asimd\n", False),
-        ("", False),
-    ],
-)
-def test_native_bfloat16_is_read_from_what_the_kernel_tells_of_the_processor(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, expected: bool
-) -> None:
-    (tmp_path / "cpuinfo").write_text(text)
-    monkeypatch.setattr(devices, "_CPU_INFO", tmp_path / "cpuinfo")
-    assert has_bfloat16() is expected
-
-
-def test_where_the_kernel_tells_nothing_there_is_no_bfloat16(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(devices, "_CPU_INFO", tmp_path / "cpuinfo")
-    assert not has_bfloat16()
 
 
 def test_a_driver_of_a_gpu_is_noticed_without_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

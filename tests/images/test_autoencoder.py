@@ -12,7 +12,7 @@ from images.image_files import NARROW, scene
 from semsearch.errors import ConfigError, InvalidRequestError, ModelError
 from semsearch.images import autoencoder as autoencoder_module
 from semsearch.images.autoencoder import TorchAutoencoder, load_autoencoder
-from semsearch.images.device import choose_precision
+from semsearch.images.precision import choose_precision
 
 CHANNELS = {"kl": 4, "tiny": 4, "taef2": 32}
 SDXL_SHAPE = {**NARROW, "block_out_channels": (128, 256, 512, 512), "layers_per_block": 2, "norm_num_groups": 32}
