@@ -98,11 +98,7 @@ def publish(root: Path, name: str, write: Callable[[Callable[[bytes], int]], Non
 
 def publish_bytes(root: Path, name: str, data: bytes) -> Published:
     """Publish `root/name` with these bytes; raises what `publish` does."""
-
-    def write_all(write: Callable[[bytes], int]) -> None:
-        write(data)
-
-    return publish(root, name, write_all)
+    return publish(root, name, partial(_write, data))
 
 
 def _check_length(file: BinaryIO, expected: int) -> None:
@@ -121,28 +117,8 @@ def adopt(temporary: Path, target: Path) -> None:
     sync_directory(target.parent)
 
 
-def publish_folder(root: Path, name: str, contents: Mapping[str, bytes]) -> None:
-    """Publish `root/name`, a folder of these files, as a whole.
-
-    Raises:
-        FileExistsError: the name is taken.
-        OSError: the disk refused; nothing is left under `name`.
-    """
-    temporary = root / "tmp" / f"{name}-{uuid.uuid4().hex}"
-    make_directory(temporary)
-    try:
-        for file, content in contents.items():
-            publish(temporary, file, partial(_write, content))
-        (temporary / "tmp").rmdir()
-        _rename_folder(temporary, root / name)
-    except BaseException:
-        remove_tree(temporary, [*contents, "tmp"])
-        raise
-    sync_directory(root)
-
-
-def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Write a new folder of these files, as a whole, for people; an empty one may be there.
+def publish_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Publish a folder of these files, as a whole; an empty one may be there.
 
     Raises:
         FileExistsError: something is there.
@@ -153,12 +129,13 @@ def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
     make_directory(temporary)
     try:
         for file, content in contents.items():
-            with (temporary / file).open("xb") as opened:
-                opened.write(content)
+            publish_bytes(temporary, file, content)
+        (temporary / "tmp").rmdir()
         _rename_folder(temporary, target)
     except BaseException:
-        remove_tree(temporary, list(contents))
+        remove_tree(temporary, [*contents, "tmp"])
         raise
+    sync_directory(target.parent)
 
 
 def _write(content: bytes, write: Callable[[bytes], int]) -> None:

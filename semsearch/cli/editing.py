@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from semsearch.cli.output import counted, print_json, print_note, print_text
+from semsearch.cli.output import counted, note_left_out, print_json, print_note, print_text
 from semsearch.cli.parameters import AsJson
 from semsearch.cli.shelf import Shelf
-from semsearch.errors import InvalidDocumentError, InvalidRequestError
-from semsearch.files import write_folder
+from semsearch.errors import InvalidRequestError
+from semsearch.files import publish_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -141,7 +141,7 @@ def _added_up(operands: "Operands", image: Path, others: "Sequence[tuple[str, Pa
 def _varied(operands: "Operands", image: Path, folders: tuple[Path, Path], strengths: "Sequence[float]") -> _Drawn:
     from semsearch.images.edit import vary
 
-    positive, negative = (operands.latents(folder, left_out=_note_left_out) for folder in folders)
+    positive, negative = (operands.latents(folder, left_out=note_left_out) for folder in folders)
     done = vary(operands.decode, operands.latent(image), positive, negative, strengths)
     pictures = _frames(done.images, [f"{strength:+g}" if strength else "0" for strength in strengths])
     facts = {"strengths": list(done.strengths), "with": len(positive), "without": len(negative)}
@@ -197,7 +197,7 @@ def _check_free(out: Path) -> None:
 
 def _write(out: Path, pictures: "Mapping[str, bytes]") -> None:
     try:
-        write_folder(out, pictures)
+        publish_folder(out, pictures)
     except OSError as error:
         raise InvalidRequestError(f"--out {out} cannot be written: {error}") from error
 
@@ -223,10 +223,6 @@ def _autoencoder(context: typer.Context, model: str | None) -> "TorchAutoencoder
     from semsearch.images.model_folder import BUNDLED_MODEL
 
     return load_autoencoder(model or BUNDLED_MODEL, device=Shelf.of(context).settings().device)
-
-
-def _note_left_out(error: InvalidDocumentError) -> None:
-    print_note(f"left out: {error}")
 
 
 def _finite(psnr: float) -> float | None:

@@ -1,16 +1,14 @@
 """The commands for images, `semsearch images ...`: train."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semsearch.cli.output import counted, print_json, print_note, print_text
+from semsearch.cli.output import counted, note_left_out, print_json, print_text
 from semsearch.cli.parameters import AsJson
 from semsearch.cli.progress import progress_bar
 from semsearch.cli.shelf import Shelf
-from semsearch.errors import InvalidDocumentError
 
 if TYPE_CHECKING:
     from semsearch.images.training import TrainingProgress
@@ -37,9 +35,10 @@ def train(
 
     The model has 1/8 of the sides and 4 channels; its folder can be loaded wherever an autoencoder is named.
     """
+    from semsearch.images.loading import images_in
     from semsearch.images.training import Schedule, train
 
-    paths = list(_readable(folder))
+    paths = [path for path, _ in images_in(folder, note_left_out)]
     device = Shelf.of(context).settings().device
     with progress_bar(steps, "steps", shown=not as_json) as bar:
 
@@ -52,16 +51,3 @@ def train(
         print_json({"model": str(model), "steps": steps, "images": len(paths)})
     else:
         print_text(f"{model}: trained on {counted(len(paths), 'image')}, {counted(steps, 'step')}")
-
-
-def _readable(folder: Path) -> Iterator[Path]:
-    """The files of a folder that are images; every other one is named on stderr."""
-    from semsearch.images.loading import load_image
-
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        try:
-            load_image(path)
-        except InvalidDocumentError as error:
-            print_note(f"left out: {error}")
-        else:
-            yield path

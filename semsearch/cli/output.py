@@ -62,6 +62,11 @@ def print_note(text: str) -> None:
     print(_CONTROL.sub("\ufffd", f"semsearch: {text}"), file=sys.stderr)
 
 
+def note_left_out(error: Exception) -> None:
+    """Tell of a file that is passed over."""
+    print_note(f"left out: {error}")
+
+
 def print_failures(report: AddReport) -> None:
     """The first failures on stderr, each as "where: reason", and how many more there are."""
     for failure in report.failed[:_FAILURES_SHOWN]:

@@ -95,7 +95,7 @@ def _publish(fingerprint: str, facts: Mapping[str, object], contents: Mapping[st
     if folder.is_dir():  # what it holds is damaged, or of other versions; who has it mapped keeps it
         files.remove_tree(folder.parent, [folder.name])
     try:
-        files.publish_folder(folder.parent, folder.name, {**contents, _FACTS: text.encode()})
+        files.publish_folder(folder, {**contents, _FACTS: text.encode()})
     except FileExistsError:  # another process was faster, and what it made is as good
         logger.info("%s is there already", folder)
 

@@ -8,7 +8,7 @@ import contextlib
 import io
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -49,6 +49,15 @@ def load_image(source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Pixels:
             image.load()
             _check_size(where, image.size, max_pixels)
             return _rgb(where, image)
+
+
+def images_in(folder: Path, left_out: Callable[[InvalidDocumentError], None]) -> Iterator[tuple[Path, Pixels]]:
+    """Yield the images in a folder and in its folders, by name; `left_out` is told of every other file."""
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        try:
+            yield path, load_image(path)
+        except InvalidDocumentError as error:
+            left_out(error)
 
 
 def fit_square(pixels: Pixels, size: int = 512, *, fit: str = "crop") -> Pixels:

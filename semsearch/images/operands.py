@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from semsearch.errors import InvalidDocumentError, InvalidRequestError
-from semsearch.images.loading import fit_square, load_image
+from semsearch.images.loading import fit_square, images_in, load_image
 from semsearch.images.protocol import Autoencoder, Images, Latents, Pixels
 
 _AT_ONCE = 16  # images in memory
@@ -31,7 +31,7 @@ class Operands:
         Raises:
             InvalidDocumentError: it cannot be read as an image.
         """
-        latent: Latents = self.autoencoder.encode(self._square(path)[None])[0]
+        latent: Latents = self.autoencoder.encode(fit_square(load_image(path), self.size)[None])[0]
         return latent
 
     def latents(self, folder: Path, left_out: Callable[[InvalidDocumentError], None]) -> Latents:
@@ -44,7 +44,7 @@ class Operands:
         Raises:
             InvalidRequestError: there is no such folder, or no image in it.
         """
-        squares = self._squares(folder, left_out)
+        squares = (fit_square(pixels, self.size) for _, pixels in images_in(folder, left_out))
         blocks = [self.autoencoder.encode(np.stack(some)) for some in _in_blocks(squares)]
         if not blocks:
             raise InvalidRequestError(f"{folder} has no images in it: name a folder with at least one")
@@ -53,16 +53,6 @@ class Operands:
     def decode(self, latents: Latents) -> Images:
         """Images, (n, 3, size, size), of latents (n, C, h, w)."""
         return self.autoencoder.decode(latents, size=(self.size, self.size))
-
-    def _square(self, path: Path) -> Pixels:
-        return fit_square(load_image(path), self.size)
-
-    def _squares(self, folder: Path, left_out: Callable[[InvalidDocumentError], None]) -> Iterator[Pixels]:
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            try:
-                yield self._square(path)
-            except InvalidDocumentError as error:
-                left_out(error)
 
 
 def _in_blocks(squares: Iterator[Pixels]) -> Iterator[list[Pixels]]:
