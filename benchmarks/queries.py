@@ -103,7 +103,8 @@ def main() -> None:
 def build(path: Path, chunks: int) -> None:
     if path.exists():
         return
-    Collection.create(path, device="cpu").close()  # exports the model, as whoever creates a collection does
+    with Collection.create(path, device="cpu") as collection:
+        collection.add([Document("0", "Whoever adds with the model itself exports it for queries.")])
     texts = passages(chunks)
     Collection.drop(path)
     with Collection.create(path, model=MadeBefore(texts, passage_vectors(chunks))) as collection:

@@ -81,10 +81,12 @@ class CollectionIndex:
         self._exact: list[VectorIndex] = [*segments, tail]
         covered = -1 if measured is None else int(measured.payload.ids[-1])
         self._outside: list[VectorIndex] = [segment for segment in segments if int(segment.ids[-1]) > covered]
-        self._outside.append(tail)
+        if len(tail):
+            self._outside.append(tail)
+        self._size = sum(map(len, self._exact))
 
     def __len__(self) -> int:
-        return sum(map(len, self._exact))
+        return self._size
 
     def blocks(self, size: int) -> Iterator[tuple[Ids, Vectors]]:
         """All ids (n,) with their rows (n, dim), up to `size` at a time."""

@@ -177,11 +177,10 @@ class Payload:
             kth = np.partition(scores, width - k, axis=1)[:, width - k]
             if (near[:, -1] >= kth - FLOAT32_ERROR)[best[:, -1] >= 0].any():  # more than the spare ones are tied
                 best, scores = numbers, self.rows.cosines(queries, numbers)
-        ids = np.where(best == ABSENT, ABSENT, self.rows.ids[best])
-        order = np.lexsort((ids, -scores), axis=1)[:, :k]
-        return _wide(np.take_along_axis(scores, order, axis=1), k, -np.inf), _wide(
-            np.take_along_axis(ids, order, axis=1), k, ABSENT
-        )
+        ids = self.rows.ids[best]
+        ids[best == ABSENT] = ABSENT
+        order = np.arange(len(queries))[:, None], np.lexsort((ids, -scores), axis=1)[:, :k]
+        return _wide(scores[order], k, -np.inf), _wide(ids[order], k, ABSENT)
 
     def _findable(self, allowed: IdSet | None) -> _Findable:
         return self._everything if allowed is None else allowed.worked_out(self, self._restricted)

@@ -26,6 +26,8 @@ class StoredRows:
         self._segments = [segment for segment in segments if len(segment.ids)]
         self._starts = np.cumsum([0, *(len(segment.ids) for segment in self._segments)])
         self._dim = dim
+        faiss = load_faiss()
+        self._float16 = faiss.ScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16)
         self._index, self._borrowed = self._made_index()  # at once: later, a writer may have removed the files
 
     def __len__(self) -> int:
@@ -66,8 +68,9 @@ class StoredRows:
     def cosines(self, queries: Vectors, numbers: Ids) -> Scores:
         """Scores (q, m) of rows (q, m), as `semsearch.index.vectors.cosines` gives them; -inf for ABSENT ones."""
         rows = self._rows(numbers.ravel()).reshape(*numbers.shape, self._dim)
-        products = np.matmul(rows.astype(np.float64), queries.astype(np.float64)[:, :, None])[:, :, 0]
-        scores: Scores = np.where(numbers == ABSENT, -np.inf, np.clip(products, -1.0, 1.0).round(SCORE_DECIMALS))
+        scores: Scores = np.matmul(rows.astype(np.float64), queries.astype(np.float64)[:, :, None])[:, :, 0]
+        np.clip(scores, -1.0, 1.0, out=scores).round(SCORE_DECIMALS, out=scores)
+        scores[numbers == ABSENT] = -np.inf
         return scores
 
     def _rows(self, numbers: Ids) -> Vectors:
@@ -80,8 +83,7 @@ class StoredRows:
             for part in np.unique(parts[numbers >= 0]):
                 here = parts == part
                 stored[here] = self._segments[part].stored(numbers[here] - self._starts[part])
-        faiss = load_faiss()  # numpy's own conversion takes longer
-        rows: Vectors = faiss.ScalarQuantizer(self._dim, faiss.ScalarQuantizer.QT_fp16).decode(stored.view(np.uint8))
+        rows: Vectors = self._float16.decode(stored.view(np.uint8))  # numpy's own conversion takes longer
         return rows
 
     def _made_index(self) -> tuple[Any, Any]:

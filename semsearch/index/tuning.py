@@ -18,9 +18,14 @@ def cheapest(curve: Curve, target_recall: float, k: int, share: float = 1.0) -> 
     """
     if k > DEPTHS[-1]:
         return None
-    measured = max((point.share for point in curve if point.share <= share), default=0.0)
-    enough = [point for point in curve if point.share == measured and _recall(point, k) >= target_recall]
-    return min(enough, key=lambda point: point.milliseconds, default=None)
+    recall_at = 2 if k <= DEPTHS[0] else 3  # of a point's fields; each search asks this of a hundred points
+    measured = None
+    for point in curve:  # by share, descending, then by cost
+        if measured is None and point.share <= share:
+            measured = point.share
+        if point.share == measured and point[recall_at] >= target_recall:
+            return point
+    return None
 
 
 def exact_cost(milliseconds: float, share: float) -> float:
@@ -73,7 +78,3 @@ def worthwhile(curve: Curve) -> Curve:
 def lower_bound(recalls: Scores, errors: int = 1) -> float:
     """The mean over the queries less so many standard errors, at least 0."""
     return round(max(float(recalls.mean() - errors * recalls.std() / np.sqrt(len(recalls))), 0.0), 4)
-
-
-def _recall(point: OperatingPoint, k: int) -> float:
-    return point.recall_at_10 if k <= DEPTHS[0] else point.recall_at_100

@@ -63,7 +63,7 @@ def search(
             with watch.stage("explain"):
                 model = None if vectors is None else vectors.model
                 hits = explained(hits, query, ranked.words, snapshot.reader.keyword, model)
-        profile, end = replace(ranked.profile(), reranked=selection.reranked), before + query.k
+        profile, end = ranked.profile(selection.reranked), before + query.k
         cursor = cursors.after(end) if len(hits) == query.k and end < ranked.findable else None
         answer = SearchResult(query.text, query.mode, hits, profile, nearest, cursor)
         return _completed(answer, query, ranked, snapshot.reader, watch)

@@ -1,15 +1,14 @@
 """Proposals become candidates, and candidates hits: SQLite says of each whether it is there, and what it is."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from semsearch.store.reader import StoreReader
 from semsearch.store.records import ChunkRecord
 from semsearch.types import Explanation, Hit
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(NamedTuple):
     """A chunk that a way of searching has found, whether it is there or not."""
 
     chunk_id: int
@@ -17,8 +16,7 @@ class Proposal:
     explanation: Explanation
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A chunk that is there, on its way to become a hit."""
 
     record: ChunkRecord

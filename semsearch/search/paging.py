@@ -5,10 +5,12 @@ A page is found by ranking anew, and passing over the hits of the pages before; 
 
 import base64
 import binascii
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import fields
+from operator import attrgetter
 
 import numpy as np
 
@@ -17,8 +19,11 @@ from semsearch.search.query import Query
 from semsearch.search.shaping import Shaping
 
 MAX_PAGED = 10_000  # hits of all pages together
+_PLAIN = {bool, int, float, str}
 _BESIDE = {"explain", "shaping", "expand", "facets", "sort", "cursor"}  # what changes no ranking
-_OF_QUERY, _OF_SHAPING = ([each.name for each in fields(of) if each.name not in _BESIDE] for of in (Query, Shaping))
+_OF_QUERY, _OF_SHAPING = (
+    attrgetter(*(each.name for each in fields(of) if each.name not in _BESIDE)) for of in (Query, Shaping)
+)
 
 
 class Cursors:
@@ -31,8 +36,11 @@ class Cursors:
     """
 
     def __init__(self, query: Query, created: str, version: int) -> None:
-        self._query, self._version = query, version
-        self._search = _digest(query, created)
+        self._query, self._created, self._version = query, created, version
+
+    @functools.cached_property
+    def _search(self) -> str:
+        return _digest(self._query, self._created)
 
     def hits_before(self) -> int:
         """How many hits there were on the pages before, 0 where the query has no cursor.
@@ -79,7 +87,7 @@ def _parsed(cursor: str) -> tuple[str, int, int]:
 
 def _digest(query: Query, created: str) -> str:
     """Of all that a ranking depends on."""
-    said = [getattr(query, name) for name in _OF_QUERY] + [getattr(query.shaping, name) for name in _OF_SHAPING]
+    said = _OF_QUERY(query) + _OF_SHAPING(query.shaping)
     # every search has a cursor, and JSON of all of it takes three times as long
     told = repr([created, *map(_plain, said)])
     return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:16]
@@ -87,6 +95,8 @@ def _digest(query: Query, created: str) -> str:
 
 def _plain(value: object) -> object:
     """What has the same `repr` where the value is the same."""
+    if value is None or type(value) in _PLAIN:
+        return value
     if isinstance(value, Mapping):
         return json.dumps(value, sort_keys=True, default=str)
     return value.tobytes() if isinstance(value, np.ndarray) else value

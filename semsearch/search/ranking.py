@@ -111,13 +111,13 @@ class Ranked:
             self._nearest += found.scores[0].tolist()
         return max(self._nearest, default=None)
 
-    def profile(self) -> Profile:
-        """What it did so far, and what that cost."""
+    def profile(self, reranked: int = 0) -> Profile:
+        """What it did so far, and what that cost; `reranked` candidates were put into another order."""
         neighbours, matches = self._neighbours, None if self._allowed is None else len(self._allowed)
         if neighbours is None:
-            return Profile(None, None, 0, None, matches, 0, self._watch.milliseconds)
+            return Profile(None, None, 0, None, matches, reranked, self._watch.milliseconds)
         how = neighbours.path, neighbours.device, self._scanned, neighbours.nprobe
-        return Profile(*how, matches, 0, self._watch.milliseconds)
+        return Profile(*how, matches, reranked, self._watch.milliseconds)
 
     def _round(self, wanted: int, target_recall: float) -> _Found:
         """What is found when each leg gives so many chunks, those that are no hits aside."""

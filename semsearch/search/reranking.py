@@ -25,4 +25,4 @@ def _text_of(candidate: Candidate) -> str:
 
 def _told(candidate: Candidate, rank: int, relevance: float) -> Candidate:
     explanation = replace(candidate.explanation, reranked=LegScore(rank, round(relevance, _DECIMALS)))
-    return replace(candidate, explanation=explanation)
+    return candidate._replace(explanation=explanation)

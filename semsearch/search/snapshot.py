@@ -129,21 +129,14 @@ class SnapshotCache:
         self._rows = None if device is None else DeviceRows(device, store.spec.dim)
         self._lock = threading.Lock()
         self._loaded: _Loaded | None = None
+        self._known_index: tuple[_Loaded, CollectionIndex] | None = None
         self.filter_costs = FilterCosts()  # of all searches through this cache
 
     @contextlib.contextmanager
     def current(self) -> Iterator[Snapshot]:
         """The newest snapshot."""
         with self._caught_up(on_device=True) as (reader, loaded):
-            index = CollectionIndex(
-                loaded.measured,
-                tuple(loaded.segments.values()),
-                loaded.tail,
-                functools.partial(self._degrade, loaded),
-                scan=loaded.scan,
-                on_device_failure=self._leave_device,
-            )
-            yield Snapshot(reader, index, loaded.allowed, self.filter_costs, loaded.state)
+            yield Snapshot(reader, self._index_over(loaded), loaded.allowed, self.filter_costs, loaded.state)
 
     def status(self) -> Status:
         """The state of the newest snapshot."""
@@ -168,6 +161,21 @@ class SnapshotCache:
                 yield reader, loaded
                 return
         raise CorruptStoreError(self._store.root, f"a file that its manifest names is missing: {missing}")
+
+    def _index_over(self, loaded: _Loaded) -> CollectionIndex:
+        """The index over what is loaded, the same one until something else is."""
+        known = self._known_index
+        if known is None or known[0] is not loaded:
+            index = CollectionIndex(
+                loaded.measured,
+                tuple(loaded.segments.values()),
+                loaded.tail,
+                functools.partial(self._degrade, loaded),
+                scan=loaded.scan,
+                on_device_failure=self._leave_device,
+            )
+            known = self._known_index = loaded, index
+        return known[1]
 
     def _degrade(self, damaged: _Loaded, reason: str) -> None:
         """Search without an index that was found to be damaged; one that has taken its place since is another."""

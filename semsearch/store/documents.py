@@ -59,7 +59,8 @@ class DocumentStore:
         self._lock = files.FileLock(root / LOCK)
         self._turn = threading.Lock()
         self.changing = threading.RLock()  # held while this process makes files anew: one change of them at a time
-        self._reading = ReadTransactions(self.path)
+        # a connection made just now may lead to what was put in its place just now
+        self._reading = ReadTransactions(self.path, self._check_usable)
         self._writer = writer_engine(self.path)
 
     @classmethod
@@ -123,7 +124,6 @@ class DocumentStore:
         """
         self._check_usable()
         with self._reading.one() as connection:
-            self._check_usable()  # a connection made just now may lead to what was put in its place just now
             yield StoreReader(connection, self.path)
 
     @contextlib.contextmanager

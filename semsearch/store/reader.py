@@ -56,10 +56,22 @@ class StoreReader:
 
     def __init__(self, connection: Connection, path: Path) -> None:
         self._connection, self._path = connection, path
-        self.source_files = SourceFiles(connection)
-        self.overview = Overview(connection)
-        self.keyword = KeywordIndex(connection, path)
-        self.surroundings = Surroundings(connection)
+
+    @functools.cached_property
+    def source_files(self) -> SourceFiles:
+        return SourceFiles(self._connection)
+
+    @functools.cached_property
+    def overview(self) -> Overview:
+        return Overview(self._connection)
+
+    @functools.cached_property
+    def keyword(self) -> KeywordIndex:
+        return KeywordIndex(self._connection, self._path)
+
+    @functools.cached_property
+    def surroundings(self) -> Surroundings:
+        return Surroundings(self._connection)
 
     def spec(self) -> CollectionSpec:
         row = self._connection.execute(select(collection)).one()
@@ -241,6 +253,8 @@ class StoreReader:
         return Matching(self._connection, self.indexed_keys())
 
     def _object(self, text: str) -> dict[str, Any]:
+        if text == "{}":
+            return {}
         with contextlib.suppress(ValueError):
             value = json.loads(text)
             if isinstance(value, dict):

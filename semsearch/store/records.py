@@ -42,8 +42,7 @@ class State:
     layout: int
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkRecord:
+class ChunkRecord(NamedTuple):
     """A chunk with what its hit shows of the document, whose chunks have the ids `first_chunk` to `last_chunk`."""
 
     chunk: Chunk
