@@ -33,30 +33,45 @@ class Allowed(NamedTuple):
     bits: npt.NDArray[np.uint8] | None
 
 
+class _Mapped:
+    """The file of a segment in memory: as an array of rows, and as the two structures of FAISS that search it.
+
+    All of them look at one mapping of it, since the pages of each would count as this process's memory. It is that of
+    `lists`, which gives it back.
+
+    Attributes:
+        index: FAISS's index over all rows.
+        lists: its inverted lists, each of one row, at 24 bytes a row.
+        bytes: rows (n, 2 * dim) as bytes: they begin at an odd place in the file, and numpy would first copy all of
+            them to an even one when some are taken.
+        rows: the same as float16, (n, dim).
+    """
+
+    def __init__(self, path: Path) -> None:
+        faiss, size = load_faiss(), path.stat().st_size
+        header = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+        rows, dim = header.ntotal, header.d
+        self.lists = _row_lists(path, size, rows, dim)
+        whole = faiss.rev_swig_ptr(self.lists.ptr, size)
+        self.index = faiss.read_index(faiss.ZeroCopyIOReader(self.lists.ptr, size), faiss.IO_FLAG_MMAP_IFC)
+        self.bytes = whole[size - 2 * rows * dim :].reshape(rows, 2 * dim)
+        self.rows: StoredVectors = self.bytes.view("<f2")
+
+
 class Segment:
     """Mapped rows with ascending chunk ids; `without` gives an instance that masks some of them."""
 
-    def __init__(
-        self,
-        index: Any,  # noqa: ANN401 - FAISS comes without types
-        rows: np.memmap[Any, Any],
-        ids: Ids,
-        alive: npt.NDArray[np.bool_],
-    ) -> None:
-        self._index, self._rows, self.ids, self._alive = index, rows, ids, alive
+    def __init__(self, mapped: _Mapped, ids: Ids, alive: npt.NDArray[np.bool_]) -> None:
+        self._mapped, self.ids, self._alive = mapped, ids, alive
+        self._index, self._rows = mapped.index, mapped.rows
 
     @classmethod
     def read(cls, path: Path, ids_path: Path) -> "Segment":
         """Map a segment; raises RuntimeError, ValueError or OSError if the files are not what was written."""
-        faiss = load_faiss()
-        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-        ids = read_ids(ids_path)
-        if index.ntotal != len(ids):
-            raise ValueError(f"{path} has {index.ntotal} rows and {ids_path} has {len(ids)}")
-        shape = (len(ids), index.d)
-        offset = path.stat().st_size - 2 * len(ids) * index.d
-        rows = np.memmap(path, dtype="<f2", mode="r", offset=offset, shape=shape)
-        return cls(index, rows, ids, np.ones(len(ids), dtype=np.bool_))
+        mapped, ids = _Mapped(path), read_ids(ids_path)
+        if mapped.index.ntotal != len(ids):
+            raise ValueError(f"{path} has {mapped.index.ntotal} rows and {ids_path} has {len(ids)}")
+        return cls(mapped, ids, np.ones(len(ids), dtype=np.bool_))
 
     def __len__(self) -> int:
         return self._all.size
@@ -74,7 +89,7 @@ class Segment:
         """The same rows less those with the given ids; unknown ids are passed over."""
         alive = self._alive.copy()
         alive[positions_of(ids, self.ids)] = False
-        return Segment(self._index, self._rows, self.ids, alive)
+        return Segment(self._mapped, self.ids, alive)
 
     def blocks(self) -> Iterator[tuple[Ids, StoredVectors]]:
         """Ids (n,) and rows (n, dim) that are not masked, some at a time."""
@@ -130,24 +145,27 @@ class Segment:
 
     def stored(self, positions: Ids) -> StoredVectors:
         """Rows (n, dim) at these positions (n,), masked or not."""
-        # as bytes: the rows begin at an odd place in the file, and numpy would first copy all of them to an even one
-        taken = np.asarray(self._rows).view(np.uint8).take(positions, axis=0)
-        rows: StoredVectors = taken.view("<f2")
+        rows: StoredVectors = self._mapped.bytes.take(positions, axis=0).view("<f2")
         return rows
 
+    @property
     def row_lists(self) -> Any:  # noqa: ANN401 - FAISS comes without types
-        """FAISS's inverted lists over the mapped file, each of one row."""
-        faiss, (rows, dim) = load_faiss(), self._rows.shape
-        lists = faiss.OnDiskInvertedLists()
-        lists.nlist, lists.code_size, lists.read_only, lists.prefetch_nthread = rows, 2 * dim, True, 0
-        lists.filename = str(self._rows.filename)
-        lists.totsize = self._rows.offset + 2 * rows * dim
-        table = np.ones((rows, 3), dtype=np.uint64)  # size, capacity, offset in the file
-        table[:, 2] = self._rows.offset + np.arange(rows, dtype=np.uint64) * np.uint64(2 * dim)
-        lists.lists.resize(rows)
-        faiss.memcpy(lists.lists.data(), faiss.swig_ptr(table), table.nbytes)
-        lists.do_mmap()
-        return lists
+        """FAISS's inverted lists over the rows, each of one row, masked or not; they live as long as the segment."""
+        return self._mapped.lists
+
+
+def _row_lists(path: Path, size: int, rows: int, dim: int) -> Any:  # noqa: ANN401 - FAISS comes without types
+    """A mapped file of so many bytes, at whose end the rows are, as inverted lists of one row each."""
+    faiss, offset = load_faiss(), size - 2 * rows * dim
+    lists = faiss.OnDiskInvertedLists()
+    lists.nlist, lists.code_size, lists.read_only, lists.prefetch_nthread = rows, 2 * dim, True, 0
+    lists.filename, lists.totsize = str(path), size
+    table = np.ones((rows, 3), dtype=np.uint64)  # size, capacity, offset in the file
+    table[:, 2] = offset + np.arange(rows, dtype=np.uint64) * np.uint64(2 * dim)
+    lists.lists.resize(rows)
+    faiss.memcpy(lists.lists.data(), faiss.swig_ptr(table), table.nbytes)
+    lists.do_mmap()
+    return lists
 
 
 def write_rows(write: Write, stored: StoredVectors) -> None:

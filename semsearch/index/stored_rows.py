@@ -1,7 +1,7 @@
 """The rows of the sealed segments, numbered through: what the candidates of approximate search are compared with.
 
-FAISS compares one query with rows of its own choice in inverted lists only, so every mapped row is made a list of its
-own (24 bytes of bookkeeping a row, no copy), and the candidates are the lists to visit.
+FAISS compares one query with rows of its own choice in inverted lists only, so every mapped row is a list of its own,
+and the candidates are the lists to visit.
 """
 
 import functools
@@ -28,7 +28,7 @@ class StoredRows:
         self._dim = dim
         faiss = load_faiss()
         self._float16 = faiss.ScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16)
-        self._index, self._borrowed = self._made_index()  # at once: later, a writer may have removed the files
+        self._index, self._borrowed = self._made_index()
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -89,7 +89,7 @@ class StoredRows:
     def _made_index(self) -> tuple[Any, Any]:
         """An index over lists of one row each, and what it borrows and FAISS does not keep."""
         faiss, dim = load_faiss(), self._dim
-        parts = [segment.row_lists() for segment in self._segments]
+        parts = [segment.row_lists for segment in self._segments]
         pointers = faiss.InvertedListsPtrVector()
         for part in parts:
             pointers.push_back(part)

@@ -140,6 +140,7 @@ class Change:
         lists, ids = train_base(self._all_segments(), plan, device=self.device)
         about = {"generation": self.number, "codec": plan.codec, "trained": len(ids), "nlist": plan.nlist}
         self._publish_part("base", lists, ids, {**about, "dim": self.store.spec.dim, **_UNMEASURED})
+        del lists  # they are read again, as whoever searches will have them
         point = cheapest(self.measure().curve, self.store.spec.target_recall, DEPTHS[0])
         self._describe_base({"trained_nprobe": None if point is None else point.nprobe})
 

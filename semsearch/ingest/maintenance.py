@@ -59,14 +59,7 @@ def maintain(
             change.remove_index()
         now = change.coverage(tail)
         step = sizing.next_step(now, everything=everything)
-        grows = step in {Step.EXTEND, Step.MERGE, Step.TRAIN}
-        sources = change.sources()
-        if tail and (grows or tail >= sizing.SEAL_FROM or (everything and sources)):
-            sources.append(tail_source(reader.tail, tail))
-        if step in {Step.MERGE, Step.TRAIN} or everything:
-            change.join(sources, everything=everything)
-        elif sources and sources[-1].is_tail:
-            change.rewrite([[source] for source in sources])
+        _arrange(change, reader, tail, step, everything=everything)
         _index(change, step, now, _memory() if memory is None else memory)
         if not change.is_worth_a_commit(everything=everything):
             return False
@@ -95,6 +88,18 @@ def tune(store: DocumentStore, queries: Vectors | None) -> Curve:
 
 def _begin(store: DocumentStore, reader: StoreReader, device: Device | None = None) -> Change:
     return Change(store, reader.manifest(), reader.deleted_chunks()[0], reader.state().layout + 1, device)
+
+
+def _arrange(change: Change, reader: StoreReader, tail: int, step: Step, *, everything: bool) -> None:
+    """Make the segments that the step needs; those that were replaced are in no one's memory afterwards."""
+    sources = change.sources()
+    grows = step in {Step.EXTEND, Step.MERGE, Step.TRAIN}
+    if tail and (grows or tail >= sizing.SEAL_FROM or (everything and sources)):
+        sources.append(tail_source(reader.tail, tail))
+    if step in {Step.MERGE, Step.TRAIN} or everything:
+        change.join(sources, everything=everything)
+    elif sources and sources[-1].is_tail:
+        change.rewrite([[source] for source in sources])
 
 
 def _index(change: Change, step: Step, now: Coverage, memory: int) -> None:

@@ -114,7 +114,7 @@ def test_a_file_of_another_size_is_refused(folder: Folder, kind: str) -> None:
         folder.index()
 
 
-@pytest.mark.parametrize("kind", ["base", "base_ids", "delta", "delta_ids", "segment"])
+@pytest.mark.parametrize("kind", ["base", "base_ids", "delta", "delta_ids"])
 def test_a_file_that_a_writer_has_removed_meanwhile_is_told_from_a_damaged_one(
     folder: Folder, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +124,16 @@ def test_a_file_that_a_writer_has_removed_meanwhile_is_told_from_a_damaged_one(
     (folder.root / folder.file(kind).name).unlink()
     with pytest.raises(FileNotFoundError):
         read_index(folder.root, folder.manifest, segments, NO_IDS)
+
+
+def test_a_segment_that_is_mapped_needs_its_file_no_more(folder: Folder) -> None:
+    folder.add_index(Codec.COMPACT)
+    segments = [each.segment for each in folder.segments()]
+    (folder.root / folder.file("segment").name).unlink()
+    index = read_index(folder.root, folder.manifest, segments, NO_IDS)
+    assert index is not None
+    found = index.payload.search(VECTORS[:1], 3, nprobe=index.payload.nlist, candidates=8)
+    assert found.ids[0, 0] == IDS[0]
 
 
 def test_a_part_is_read_as_what_it_was_published_as(folder: Folder) -> None:

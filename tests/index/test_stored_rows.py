@@ -140,5 +140,5 @@ def test_rows_are_compared_although_their_files_were_removed_meanwhile(vectors: 
     before = rows.nearest(queries, numbers, 5)[1].tolist()
     again = StoredRows(mapped, vectors.shape[1])
     for each in mapped:
-        Path(str(each._rows.filename)).unlink()
+        Path(each.row_lists.filename).unlink()
     assert again.nearest(queries, numbers, 5)[1].tolist() == before
