@@ -1,6 +1,7 @@
 """The one import of FAISS, made when it is first needed, and the threads that it uses."""
 
 import os
+import sys
 from types import ModuleType
 
 from semsearch.errors import MissingDependencyError
@@ -9,7 +10,8 @@ from semsearch.errors import MissingDependencyError
 def load_faiss() -> ModuleType:
     """The faiss module; raises MissingDependencyError, which names the extra to install."""
     # idle threads of OpenMP otherwise spin, on cores that other queries and programs need; read when FAISS is loaded
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    if "faiss" not in sys.modules:
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         import faiss
     except ImportError as error:

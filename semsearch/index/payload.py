@@ -173,13 +173,18 @@ class Payload:
         width = min(k + _SPARE, numbers.shape[1])
         near, best = self.rows.nearest(queries, numbers, width)
         scores = self.rows.cosines(queries, best)
+        found = self._ranked(scores, best, k)
         if width < numbers.shape[1] and k < width:
-            kth = np.partition(scores, width - k, axis=1)[:, width - k]
-            if (near[:, -1] >= kth - FLOAT32_ERROR)[best[:, -1] >= 0].any():  # more than the spare ones are tied
-                best, scores = numbers, self.rows.cosines(queries, numbers)
-        ids = self.rows.ids[best]
-        ids[best == ABSENT] = ABSENT
-        order = np.arange(len(queries))[:, None], np.lexsort((ids, -scores), axis=1)[:, :k]
+            are_tied = (near[:, -1] >= found[0][:, -1] - FLOAT32_ERROR) & (best[:, -1] >= 0)
+            if are_tied.any():  # more than the spare ones
+                found = self._ranked(self.rows.cosines(queries, numbers), numbers, k)
+        return found
+
+    def _ranked(self, scores: Scores, numbers: Ids, k: int) -> tuple[Scores, Ids]:
+        """The k best (q, k) of scored rows (q, c)."""
+        ids = self.rows.ids[numbers]
+        ids[numbers == ABSENT] = ABSENT
+        order = np.arange(len(scores))[:, None], np.lexsort((ids, -scores), axis=1)[:, :k]
         return _wide(scores[order], k, -np.inf), _wide(ids[order], k, ABSENT)
 
     def _findable(self, allowed: IdSet | None) -> _Findable:
