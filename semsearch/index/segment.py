@@ -6,6 +6,8 @@ rows were deleted since: that is a mask that its reader puts on.
 """
 
 import functools
+import os
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,8 +56,23 @@ class _Mapped:
         self.lists = _row_lists(path, size, rows, dim)
         whole = faiss.rev_swig_ptr(self.lists.ptr, size)
         self.index = faiss.read_index(faiss.ZeroCopyIOReader(self.lists.ptr, size), faiss.IO_FLAG_MMAP_IFC)
+        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, self._file)
         self.bytes = whole[size - 2 * rows * dim :].reshape(rows, 2 * dim)
         self.rows: StoredVectors = self.bytes.view("<f2")
+
+    def read(self, start: int, stop: int) -> StoredVectors:
+        """Rows (stop - start, dim), from the file: pages that are mapped would stay in this process's memory.
+
+        Raises:
+            OSError: the file cannot be read, or ends before them.
+        """
+        (rows, width), offset = self.bytes.shape, self.lists.totsize - self.bytes.size
+        stop = min(stop, rows)
+        data = os.pread(self._file, (stop - start) * width, offset + start * width)
+        if len(data) != (stop - start) * width:
+            raise OSError(f"{self.lists.filename} ends before row {stop}")
+        return np.frombuffer(data, "<f2").reshape(stop - start, width // 2)
 
 
 class Segment:
@@ -95,7 +112,8 @@ class Segment:
         """Ids (n,) and rows (n, dim) that are not masked, some at a time."""
         for start in range(0, len(self.ids), _BLOCK):
             alive = self._alive[start : start + _BLOCK]
-            yield self.ids[start : start + _BLOCK][alive], self._rows[start : start + _BLOCK][alive]
+            ids, rows = self.ids[start : start + _BLOCK], self._mapped.read(start, start + _BLOCK)
+            yield (ids, rows) if alive.all() else (ids[alive], rows[alive])
 
     def search(
         self, queries: Vectors, k: int, *, target_recall: float = TARGET_RECALL, allowed_ids: IdSet | None = None
