@@ -18,6 +18,7 @@ from data import SEED
 from report import write
 from tqdm import tqdm
 
+from semsearch.ingest.contents.own_vectors import OwnVectors
 from semsearch.ingest.pipeline import add_documents
 from semsearch.store.documents import DocumentStore
 from semsearch.store.records import CollectionSpec
@@ -88,7 +89,7 @@ def documents(rows: int) -> Iterator[Document]:
 def add(store: DocumentStore, source: Iterator[Document], number: int) -> int:
     """Add that many documents, and tell how many a second."""
     start = time.perf_counter()
-    report = add_documents(store, None, islice(source, number))
+    report = add_documents(store, OwnVectors(store.spec.dim), islice(source, number))
     if report.added != number:
         raise SystemExit(f"{report.added} of {number} documents were added: {report.failed[:1]}")
     return round(number / (time.perf_counter() - start))

@@ -101,6 +101,16 @@ def publish_bytes(root: Path, name: str, data: bytes) -> Published:
     return publish(root, name, partial(_write, data))
 
 
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that is not there yet, as a whole or not at all; raises FileExistsError and other OSErrors."""
+    with path.open("xb") as file:
+        try:
+            file.write(data)
+        except BaseException:
+            path.unlink()
+            raise
+
+
 def _check_length(file: BinaryIO, expected: int) -> None:
     found = os.fstat(file.fileno()).st_size
     if found != expected:

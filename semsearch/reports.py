@@ -162,7 +162,8 @@ class CollectionReport:
 
     Attributes:
         languages: documents by the `language` in their metadata, most first; "" for those without.
-        same_text, same_text_groups: groups of documents with the same text and title; the ids of the largest ones.
+        same_text, same_text_groups: groups of documents with the same text and title (and image, if they are images);
+            the ids of the largest ones.
         near_duplicates, near_duplicate_groups: groups of chunks of several documents that are nearly the same.
         truncated_chunks, truncated: chunks longer than the model reads; documents with such, each with their number.
         empty_pages, documents_with_empty_pages: pages without text in documents with others; the numbers of the pages.
@@ -240,6 +241,7 @@ class CollectionInfo:
     """What `info` tells.
 
     Attributes:
+        image_size: side of the squares that images are brought to; `None`: documents are no images.
         device: where the model runs.
         precision: what it computes in, as the collection was created with.
         degraded: why searches are exact on the CPU although there should be an index.
@@ -261,6 +263,7 @@ class CollectionInfo:
     fingerprint: str | None
     dim: int
     max_tokens: int | None
+    image_size: int | None
     device: str | None
     precision: str | None
     target_recall: float

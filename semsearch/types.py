@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -12,6 +13,7 @@ Vectors: TypeAlias = npt.NDArray[np.float32]  # (n, dim), C-contiguous
 StoredVectors: TypeAlias = npt.NDArray[np.float16]  # (n, dim), normalised, then rounded once
 Scores: TypeAlias = npt.NDArray[np.float64]  # (n, k), cosines in [-1, 1] rounded to 6 decimals
 Relevance: TypeAlias = npt.NDArray[np.float64]  # (n,), higher is better
+ImageSource: TypeAlias = Path | bytes | npt.NDArray[np.uint8]  # a file, its bytes, or RGB pixels (3, H, W)
 Ids: TypeAlias = npt.NDArray[np.int64]  # chunk ids
 Metadata: TypeAlias = dict[str, Any]  # a JSON object
 Filter: TypeAlias = Mapping[str, Any]  # {"year": {"$gte": 2020}}, see docs/filters.md
@@ -51,21 +53,24 @@ class Document:
 
     Attributes:
         id: 1 to 1,024 characters.
-        text: what is cut into chunks; offsets of chunks and hits count its Unicode code points.
+        text: what is cut into chunks; offsets of chunks and hits count its Unicode code points. Of an image, what is
+            said of it (a caption), if anything.
         metadata: a JSON object for filters; keys have no dots (a filter's dots descend into nested objects).
         title: embedded in front of every chunk.
         source: where the document came from, for people.
         vector: only for collections without a model: the document's one vector, shape (dim,).
         places: the headings and pages of the text, in its order; a chunk has those of its beginning.
+        image: only for collections of images, whose documents all have one; it is stored as its latent.
     """
 
     id: str
-    text: str
+    text: str = ""
     metadata: Metadata = field(default_factory=dict)
     title: str | None = None
     source: str | None = None
     vector: npt.ArrayLike | None = None
     places: tuple[Place, ...] = ()
+    image: ImageSource | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +280,7 @@ class Limits:
         text_characters: of one document's text.
         unpacked_bytes: of all that is unpacked from a file that is an archive inside, as DOCX and EPUB are.
         pages: of a PDF, and slides of a presentation.
+        image_pixels: of an image, width times height.
         memory_bytes: resident memory of the process that parses it.
         cpu_seconds: of that process, for one file.
         seconds: wall time for one file.
@@ -286,6 +292,7 @@ class Limits:
     text_characters: int = 20_000_000
     unpacked_bytes: int = 500_000_000
     pages: int = 5_000
+    image_pixels: int = 40_000_000
     memory_bytes: int = 1 << 30
     cpu_seconds: int = 60
     seconds: int = 120

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from semsearch.errors import InvalidRequestError
+from semsearch.images.embedder import to_square
+from semsearch.images.protocol import Images, Latents, Pixels
 from semsearch.types import Vectors
 
 SPECIALS = 2  # tokens that every text has beside its words
@@ -56,3 +59,38 @@ def _word_vector(word: str, dim: int) -> Vectors:
     """Half-odd numbers between -127.5 and 127.5, the same in every process; none is zero."""
     digest = hashlib.shake_256(word.encode("utf-8", "surrogatepass")).digest(dim)
     return np.frombuffer(digest, np.uint8).astype(np.float32) - np.float32(127.5)
+
+
+class FakeImageEmbedder:
+    """An ImageEmbedder whose latent is the image itself, at an eighth of its sides: images that look alike are near.
+
+    A black image has a vector without a direction. `images` counts those that were embedded.
+    """
+
+    device, precision, autoencoder = "cpu", "float32", None
+
+    def __init__(self, size: int = 32, *, name: str = "fake-vae", fingerprint: str = "fake-images") -> None:
+        self.name, self.size, self.fingerprint = name, size, f"{fingerprint}-{size}"
+        self.dim = 3 * (size // 8) ** 2
+        self.calls = self.images = self.drawn = 0
+
+    def square(self, pixels: Pixels) -> Pixels:
+        return to_square(pixels, self.size)
+
+    def embed_images(self, squares: Pixels) -> tuple[Vectors, Latents]:
+        self.calls += 1
+        self.images += len(squares)
+        side = self.size // 8
+        cells = squares.astype(np.float32).reshape(len(squares), 3, side, 8, side, 8)
+        latents: Latents = cells.mean(axis=(3, 5)) / 255  # (n, 3, side, side)
+        return self.vectors(latents), latents
+
+    def vectors(self, latents: Latents) -> Vectors:
+        side = self.size // 8
+        if latents.shape[1:] != (3, side, side):
+            raise InvalidRequestError(f"latents of the shape {latents.shape}")
+        return latents.reshape(len(latents), self.dim)
+
+    def draw(self, latents: Latents) -> Images:
+        self.drawn += len(latents)
+        return latents.repeat(8, axis=2).repeat(8, axis=3)

@@ -187,7 +187,7 @@ def forges(file: FoundFile, limits: Limits) -> Iterator[Document | Failure]:
 
 @reader
 def claims(file: FoundFile, limits: Limits) -> Iterator[Document | Failure]:
-    _to_all_pipes(struct.pack(">II", 0xFFFFFFFF, 0xFFFFFFFF))
+    _to_all_pipes(struct.pack(">III", 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF))
     time.sleep(1_000)
     yield Document("never", "")
 

@@ -573,7 +573,7 @@ def test_where_something_is_already_no_model_is_loaded(collection: Collection, m
     def refuse(*_: str) -> FakeEmbedder:
         raise AssertionError("a model was loaded")
 
-    monkeypatch.setattr("semsearch.collection.load_embedder", refuse)
+    monkeypatch.setattr("semsearch.collection.models.load_embedder", refuse)
     with pytest.raises(CollectionExistsError):
         Collection.create(collection.info().path, model="fake")
 

@@ -32,12 +32,12 @@ def test_every_example_prints_what_follows_it_and_nothing_else(tmp_path: Path, m
     assert outputs_of([code for code, _ in EXAMPLES]) == [output or "" for _, output in EXAMPLES]
 
 
-def test_every_public_method_of_a_collection_is_called_in_an_example() -> None:
+def test_every_public_method_and_property_of_a_collection_is_in_an_example() -> None:
     from semsearch import Collection
 
     methods = {name for name in dir(Collection) if not name.startswith("_")}
     code = "".join(code for code, _ in EXAMPLES)
-    assert {name for name in methods if f".{name}(" not in code} == set()
+    assert {name for name in methods if not re.search(rf"\.{name}\b", code)} == set()
 
 
 def test_every_block_of_the_page_is_python_or_the_output_of_python() -> None:

@@ -1,4 +1,4 @@
-"""The commands for images, `semsearch images ...`: train."""
+"""The commands for images, `semsearch images ...`; here: train."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,12 +13,12 @@ from semsearch.cli.shelf import Shelf
 if TYPE_CHECKING:
     from semsearch.images.training import TrainingProgress
 
-app = typer.Typer(help="Autoencoders for images.", rich_markup_mode=None)
+app = typer.Typer(help="Images: collections of them, and what autoencoders make of them.", rich_markup_mode=None)
 
 
 @app.callback()
 def _group() -> None:
-    """Autoencoders for images."""
+    """Images: collections of them, and what autoencoders make of them."""
 
 
 @app.command("train")

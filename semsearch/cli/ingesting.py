@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 class Source(Protocol):
     """Where documents come from."""
 
-    def count(self) -> int | None:
-        """Documents to come, for a progress bar; None if that cannot be told."""
+    def count(self, *, images: bool) -> int | None:
+        """Documents to come, images or texts, for a progress bar; None if that cannot be told."""
 
-    def failures_only(self) -> "list[Failure] | None":
-        """Why there is nothing to be read at all; None if there is something."""
+    def failures_only(self, *, images: bool) -> "list[Failure] | None":
+        """Why there is nothing of the kind to be read at all; None if there is something."""
 
     def add_to(
         self, collection: "Collection", limits: "Limits", progress: "ProgressCallback | None" = None
@@ -56,15 +56,15 @@ class Files:
     remove: bool = False
     retry_failed: bool = False
 
-    def count(self) -> int | None:
+    def count(self, *, images: bool) -> int | None:
         from semsearch.ingest.reading import count_documents
 
-        return count_documents(self.paths)
+        return count_documents(self.paths, images=images)
 
-    def failures_only(self) -> "list[Failure] | None":
+    def failures_only(self, *, images: bool) -> "list[Failure] | None":
         from semsearch.ingest.reading import failures_only
 
-        return failures_only(self.paths)
+        return failures_only(self.paths, images=images)
 
     def add_to(
         self, collection: "Collection", limits: "Limits", progress: "ProgressCallback | None" = None
@@ -81,15 +81,15 @@ class RecipeSources:
     recipe: "Recipe"
     base: Path
 
-    def count(self) -> int | None:
+    def count(self, *, images: bool) -> int | None:
         from semsearch.ingest.sources import count_sources
 
-        return count_sources(self.recipe, base=self.base)
+        return count_sources(self.recipe, base=self.base, images=images)
 
-    def failures_only(self) -> "list[Failure] | None":
+    def failures_only(self, *, images: bool) -> "list[Failure] | None":
         from semsearch.ingest.sources import failures_only
 
-        return failures_only(self.recipe, base=self.base)
+        return failures_only(self.recipe, base=self.base, images=images)
 
     def add_to(
         self, collection: "Collection", limits: "Limits", progress: "ProgressCallback | None" = None
@@ -99,7 +99,7 @@ class RecipeSources:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The collection that documents go into, which need not exist yet."""
+    """The collection that documents go into, which need not exist yet; with `images`, one of images."""
 
     shelf: Shelf
     name: str
@@ -108,6 +108,8 @@ class Target:
     target_recall: float | None = None
     precision: str | None = None
     chunking: dict[str, Any] = field(default_factory=dict)  # those parts of a Chunking that were said
+    images: bool = False  # `model` is one of images
+    image_size: int | None = None
 
     def open(self) -> "Collection":
         """Open it; raises CollectionNotFoundError, and ConflictError if it is not what was said of a new one."""
@@ -120,6 +122,10 @@ class Target:
 
     def _problem(self, facts: "CollectionInfo") -> str | None:
         """What of the collection that exists is not what was said."""
+        if self.images and facts.image_size is None:
+            return f"{facts.path} exists, and is no collection of images"
+        if self.image_size not in (None, facts.image_size):
+            return f"--size is {self.image_size}, and {facts.path} exists with {facts.image_size}"
         if self.dim is not None and (facts.model is not None or facts.dim != self.dim):
             what = f"vectors of {facts.dim}" if facts.model is None else f"the model {facts.model}"
             return f"--dim is {self.dim}, and {facts.path} exists with {what}"
@@ -138,14 +144,27 @@ class Target:
         """Create it, and say so."""
         from semsearch.types import TARGET_RECALL, Chunking
 
-        collection = self.shelf.create(
-            self.name,
-            model=self.model,
-            dim=self.dim,
-            target_recall=TARGET_RECALL if self.target_recall is None else self.target_recall,
-            chunking=Chunking(**self.chunking) if self.chunking else None,
-            precision=self.precision or "auto",
-        )
+        target_recall = TARGET_RECALL if self.target_recall is None else self.target_recall
+        precision = self.precision or "auto"
+        if self.images:
+            from semsearch.images.model_folder import BUNDLED_MODEL
+
+            collection = self.shelf.create(
+                self.name,
+                images=self.model or BUNDLED_MODEL,
+                image_size=self.image_size,
+                target_recall=target_recall,
+                precision=precision,
+            )
+        else:
+            collection = self.shelf.create(
+                self.name,
+                model=self.model,
+                dim=self.dim,
+                target_recall=target_recall,
+                chunking=Chunking(**self.chunking) if self.chunking else None,
+                precision=precision,
+            )
         if tell:
             print_note(f"created the collection {self.name}")
         return collection
@@ -175,7 +194,9 @@ def _added(target: Target, source: Source, *, shown: bool) -> "AddReport":
         collection = target.open()
     except CollectionNotFoundError:
         return _added_to_new(target, source, limits, shown=shown)
-    with collection, _progress_bar(source.count() if shown else None, shown=shown) as progress:
+    images = collection.image_size is not None
+    total = source.count(images=images) if shown else None
+    with collection, _progress_bar(total, shown=shown, images=images) as progress:
         return source.add_to(collection, limits, progress)
 
 
@@ -183,10 +204,11 @@ def _added_to_new(target: Target, source: Source, limits: "Limits", *, shown: bo
     """Create the collection and add to it; if nothing could be stored, it goes again."""
     from semsearch.reports import AddReport
 
-    failures = source.failures_only()
+    failures = source.failures_only(images=target.images)
     if failures is not None:
         return AddReport(failed=_nothing_to_add(target, failures))
-    with target.create() as collection, _progress_bar(source.count() if shown else None, shown=shown) as progress:
+    total = source.count(images=target.images) if shown else None
+    with target.create() as collection, _progress_bar(total, shown=shown, images=target.images) as progress:
         report = source.add_to(collection, limits, progress)
     if not report.added:
         collection.drop(target.shelf.path(target.name))
@@ -221,14 +243,15 @@ def _nothing_to_add(target: Target, failures: "list[Failure]") -> "tuple[Failure
 
 
 @contextlib.contextmanager
-def _progress_bar(total: int | None, *, shown: bool) -> "Iterator[ProgressCallback]":
-    """Documents and chunks done, on stderr."""
+def _progress_bar(total: int | None, *, shown: bool, images: bool) -> "Iterator[ProgressCallback]":
+    """Documents and chunks done, on stderr, with what the model does in a second."""
     start = time.perf_counter()
     with progress_bar(total, "documents", shown=shown) as bar:
 
         def advance(progress: "Progress") -> None:
-            rate = progress.tokens / (time.perf_counter() - start)
-            bar.set_postfix_str(f"{counted(progress.chunks, 'chunk')}, {rate:,.0f} tokens/s", refresh=False)
+            done, unit = (progress.chunks, "images") if images else (progress.tokens, "tokens")
+            rate = done / (time.perf_counter() - start)
+            bar.set_postfix_str(f"{counted(progress.chunks, 'chunk')}, {rate:,.0f} {unit}/s", refresh=False)
             bar.update(progress.documents - bar.n)
 
         yield advance

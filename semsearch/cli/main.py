@@ -15,6 +15,7 @@ from semsearch.cli import (
     adding,
     editing,
     evaluating,
+    image_collections,
     images,
     indexing,
     judging,
@@ -54,6 +55,8 @@ app.command("remove")(removing.remove)
 app.command("compact")(removing.compact)
 app.command("drop")(removing.drop)
 app.command("serve")(serving.serve)
+images.app.command("add")(image_collections.add)
+images.app.command("search")(image_collections.search)
 images.app.command("reconstruct")(editing.reconstruct)
 images.app.command("interpolate")(editing.interpolate)
 images.app.command("edit")(editing.edit)

@@ -209,6 +209,7 @@ def info_text(info: CollectionInfo) -> str:
         "fingerprint": info.fingerprint,
         "dim": info.dim,
         "max_tokens": info.max_tokens,
+        "images": None if info.image_size is None else f"brought to {info.image_size} x {info.image_size} pixels",
         "device": info.device,
         "precision": info.precision,
         "index": index,
@@ -279,7 +280,8 @@ def size(number: int) -> str:
 
 def _hit_text(hit: Hit, width: int, rank_width: int, *, explain: bool) -> str:
     head = f"{hit.rank:>{rank_width}}  {hit.score:.3f}  "
-    place = f"  {hit.start}:{hit.end}" + ("" if hit.page is None else f", page {hit.page}")
+    place = f"  {hit.start}:{hit.end}" if hit.text else ""  # an image may have no text
+    place += "" if hit.page is None else f", page {hit.page}"
     label = _cut(hit.title or hit.document_id, width - len(head) - len(place))
     indent = " " * (rank_width + 2)
     more = [hit.document_id if hit.title and hit.title != hit.document_id else None, hit.heading]

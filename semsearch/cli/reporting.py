@@ -22,20 +22,37 @@ def report(
     collection: CollectionName,
     *,
     similarity: Annotated[
-        float, typer.Option("--similarity", help="The cosine from which on two chunks are nearly the same.")
-    ] = 0.95,
+        float | None,
+        typer.Option(
+            "--similarity", help="The cosine from which on two chunks are nearly the same: 0.95, of images 0.9."
+        ),
+    ] = None,
     most: Annotated[int, typer.Option("--most", help="Documents and groups that are listed of each kind.")] = 10,
     as_json: AsJson = False,
 ) -> None:
-    """Tell what to check in a collection: duplicates, texts that were cut off, empty pages, languages."""
+    """Tell what to check in a collection: duplicates, texts that were cut off, empty pages, languages.
+
+    In a collection of images it is duplicates.
+    """
     with Shelf.of(context).open(collection) as opened:
-        chunks = opened.info().chunks
+        chunks, are_images = opened.info().chunks, opened.image_size is not None
         with progress_bar(chunks, "chunks", shown=sys.stderr.isatty()) as bar:
             found = opened.report(similarity=similarity, most=most, progress=lambda done: bar.update(done - bar.n))
     if as_json:
         print_json({"collection": collection, **asdict(found)})
     else:
-        print_text("\n".join(_lines(collection, found)))
+        print_text("\n".join((_image_lines if are_images else _lines)(collection, found)))
+
+
+def _image_lines(name: str, found: "CollectionReport") -> list[str]:
+    lines = [f"{name}: {counted(found.documents, 'image')}"]
+    lines += _part(f"{counted(found.same_text, 'group')} of the same image", [
+        ", ".join(group) for group in found.same_text_groups
+    ])  # fmt: skip
+    lines += _part(f"{counted(found.near_duplicates, 'group')} of images that are nearly the same", [
+        ", ".join(group.documents) for group in found.near_duplicate_groups
+    ])  # fmt: skip
+    return lines
 
 
 def _lines(name: str, found: "CollectionReport") -> list[str]:

@@ -6,21 +6,25 @@ from typing import Unpack
 import numpy.typing as npt
 
 from semsearch.collection.parts import Parts
-from semsearch.errors import InvalidRequestError
+from semsearch.errors import CorruptStoreError, DocumentNotFoundError, InvalidRequestError, StoreError
+from semsearch.images.protocol import Images, Latents
+from semsearch.ingest.gate import distinct_ids
 from semsearch.reports import CollectionInfo, CollectionReport, MapReport
 from semsearch.search.context import build_context
 from semsearch.search.description import describe
 from semsearch.search.engine import search
 from semsearch.search.mapping import map_vectors
 from semsearch.search.query import as_query
-from semsearch.search.report import report_on
+from semsearch.search.report import NEARLY_SAME, report_on
 from semsearch.search.shaping import Shaping, ShapingOptions
+from semsearch.store.records import Kind
 from semsearch.types import (
     AxisEnds,
     Context,
     Document,
     Expression,
     Filter,
+    ImageSource,
     Judgment,
     Page,
     SearchResult,
@@ -65,7 +69,10 @@ class Readable(Parts):
         query: str | None = None,
         *,
         vector: npt.ArrayLike | None = None,
+        image: ImageSource | None = None,
+        latent: npt.ArrayLike | None = None,
         expression: Expression | None = None,
+        read_files: bool = True,
         relevant: Sequence[str | int] = (),
         irrelevant: Sequence[str | int] = (),
         k: int = 10,
@@ -85,8 +92,11 @@ class Readable(Parts):
         Args:
             query: text; `"a phrase"` has to be there as it is, `begin*` stands for all words that begin so.
             vector: numbers of shape (dim,), instead of the query, or of what the model would make of it.
+            image: in a collection of images, what to find the like of: a Path, the bytes of a file, or pixels.
+            latent: a latent instead of an image, (channels, height, width), as `latents` gives them.
             expression: instead of a vector: what to combine one from, `"king" - "man" + doc:queen`, or its parts as in
                 JSON, see docs/expressions.md; what it names is not among the hits.
+            read_files: an expression may name image files (`image:"a.jpg"`); say False to one that a stranger wrote.
             relevant: hits that were right, as document ids (text) or chunk ids, to move the query towards (Rocchio).
             irrelevant: hits that were wrong, to move it away from.
             k: hits asked for, chunks (not documents).
@@ -100,12 +110,16 @@ class Readable(Parts):
 
         Raises:
             EmptyQueryError, InvalidRequestError, InvalidFilterError, InvalidVectorError, InvalidExpressionError
+            InvalidDocumentError: the image cannot be read as one.
             DocumentNotFoundError, ChunkNotFoundError, EmbedderMismatchError, ConflictError (a cursor is out of date)
         """
         asked = as_query(
             self._store.spec,
             query,
             vector,
+            image=image,
+            latent=latent,
+            read_files=read_files,
             expression=expression,
             relevant=relevant,
             irrelevant=irrelevant,
@@ -118,7 +132,39 @@ class Readable(Parts):
             explain=explain,
             shaping=Shaping(**shaping),
         )
-        return search(self._snapshots, asked, self._store.spec, self._query_vectors, self._reranker.get)
+        spec, texts, images = self._store.spec, self._query_vectors, self._image_vectors
+        return search(self._snapshots, asked, spec, texts, self._reranker.get, images)
+
+    def latents(self, ids: Sequence[str]) -> Latents:
+        """What the images of documents are drawn from, in the order of the ids: (n, channels, height, width), float32.
+
+        Raises:
+            InvalidRequestError: this is no collection of images, there are no ids, or an id is no str.
+            DocumentNotFoundError, CorruptStoreError
+        """
+        from semsearch.images.packing import unpack
+
+        _ = self._images
+        wanted = [ids] if isinstance(ids, str) else list(ids)
+        if not wanted:
+            raise InvalidRequestError("there are no ids: say whose latents")
+        known = distinct_ids(wanted)
+        with self._store.read() as reader:
+            found = reader.latents(known)
+        missing = [each for each in known if each not in found]
+        if missing:
+            raise DocumentNotFoundError(missing[0])
+        try:
+            return unpack([found[each] for each in wanted])
+        except StoreError as error:
+            raise CorruptStoreError(self._store.path, f"a latent cannot be read: {error}") from error
+
+    def draw(self, ids: Sequence[str]) -> Images:
+        """The images of documents, drawn from their latents alone: (n, 3, size, size), float32 in [0, 1].
+
+        Raises: as `latents`; ModelError, MissingDependencyError, EmbedderMismatchError.
+        """
+        return self._images.get().draw(self.latents(ids))
 
     def context(
         self,
@@ -145,29 +191,30 @@ class Readable(Parts):
         Raises:
             As `search`; InvalidRequestError for token_budget < 1.
         """
-        if count_tokens is None and self._store.spec.model is None:
+        if count_tokens is None and self._store.spec.kind is not Kind.TEXTS:
             raise InvalidRequestError("this collection has no model to count tokens with: in Python, pass count_tokens")
         hits = self.search(query, vector=vector, k=k, mode=mode, filter=filter).hits
         return build_context(hits, token_budget, count_tokens or self._count_tokens)
 
     def report(
-        self, *, similarity: float = 0.95, most: int = 10, progress: Callable[[int], None] | None = None
+        self, *, similarity: float | None = None, most: int = 10, progress: Callable[[int], None] | None = None
     ) -> CollectionReport:
         """What to check in a collection before relying on it: duplicates, what was cut off, empty pages, languages.
 
         Every chunk is searched for its neighbours, which takes minutes for a million.
 
         Args:
-            similarity: cosine from which on two chunks are nearly the same, in (0, 1].
+            similarity: cosine from which on two chunks are nearly the same, in (0, 1]; 0.95, and of images 0.9.
             most: documents and groups that are listed of each kind.
             progress: called with the number of chunks done.
 
         Raises:
             InvalidRequestError: another similarity, or `most` is below 0.
         """
-        if not 0 < similarity <= 1 or most < 0:
-            raise InvalidRequestError(f"similarity is {similarity} and most {most}; they are in (0, 1] and at least 0")
-        return report_on(self._store, self._snapshots, similarity=similarity, most=most, progress=progress)
+        nearly = NEARLY_SAME[self._store.spec.kind] if similarity is None else similarity
+        if not 0 < nearly <= 1 or most < 0:
+            raise InvalidRequestError(f"similarity is {nearly} and most {most}; they are in (0, 1] and at least 0")
+        return report_on(self._store, self._snapshots, similarity=nearly, most=most, progress=progress)
 
     def map(
         self,
@@ -196,8 +243,8 @@ class Readable(Parts):
 
     def info(self) -> CollectionInfo:
         """What the collection holds, what made its vectors, and what serves its searches."""
-        device = None if self._store.spec.model is None else self._embedder.device
+        device = None if self._store.spec.kind is Kind.VECTORS else self._embedder.device
         return describe(self._store, self._snapshots, device)
 
     def _count_tokens(self, text: str) -> int:
-        return self._embedder.for_queries().count_tokens([text])[0]
+        return self._texts.for_queries().count_tokens([text])[0]

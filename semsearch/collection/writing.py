@@ -8,7 +8,11 @@ import numpy.typing as npt
 
 from semsearch.collection.parts import Parts
 from semsearch.config import Recipe
+from semsearch.embedders.pinned import PinnedEmbedder
 from semsearch.errors import InvalidRequestError
+from semsearch.ingest.contents.contract import Contents
+from semsearch.ingest.contents.own_vectors import OwnVectors
+from semsearch.ingest.contents.texts import Texts
 from semsearch.ingest.gate import distinct_ids
 from semsearch.ingest.items import Item
 from semsearch.ingest.judging import judge
@@ -17,6 +21,7 @@ from semsearch.ingest.pipeline import add_documents, try_maintenance
 from semsearch.ingest.queries import tuning_vectors
 from semsearch.reports import AddReport, ProgressCallback, RemoveReport, SyncPlan
 from semsearch.store.filters import parse_filter
+from semsearch.store.records import Kind
 from semsearch.store.texts import is_storable
 from semsearch.types import (
     Curve,
@@ -90,7 +95,7 @@ class Writable(Parts):
         from semsearch.ingest.reading import Reading  # 60 ms, which searches do without
         from semsearch.ingest.sync import Sync
 
-        with Reading(limits or Limits()) as reading:
+        with Reading(limits or Limits(), self.image_size) as reading:
             items = Sync(self._store, reading, base=base, retry_failed=retry_failed).items(paths)
             return self._add(items, progress, maintain=maintain, remove_vanished=remove)
 
@@ -103,14 +108,19 @@ class Writable(Parts):
         limits: Limits | None = None,
     ) -> SyncPlan:
         """What `sync` would do with these paths, and how long it would take; nothing is changed."""
-        from semsearch.ingest.plan import plan_sync
+        from semsearch.ingest.plan import plan_sync, seconds_for_images, seconds_for_texts
         from semsearch.ingest.reading import Reading
         from semsearch.ingest.sync import Sync
 
-        embedder = None if self._store.spec.model is None else self._embedder.get
-        with Reading(limits or Limits()) as reading:
+        estimates = {
+            Kind.TEXTS: lambda changed, reading: seconds_for_texts(
+                changed, reading, embedder=self._texts.get(), chunking=self._store.spec.chunking
+            ),
+            Kind.IMAGES: lambda changed, reading: seconds_for_images(changed, reading, embedder=self._images.get()),
+        }
+        with Reading(limits or Limits(), self.image_size) as reading:
             sync = Sync(self._store, reading, base=base, retry_failed=retry_failed)
-            return plan_sync(sync, reading, embedder, self._store.spec.chunking, paths)
+            return plan_sync(sync, reading, estimates.get(self._store.spec.kind), paths)
 
     def build(
         self,
@@ -125,7 +135,7 @@ class Writable(Parts):
         from semsearch.ingest.sources import source_items
         from semsearch.ingest.sync import Sync
 
-        with Reading(limits or Limits()) as reading:
+        with Reading(limits or Limits(), self.image_size) as reading:
             return self._add(source_items(recipe, Sync(self._store, reading, base=base)), progress)
 
     def _add(
@@ -136,11 +146,22 @@ class Writable(Parts):
         maintain: bool = True,
         remove_vanished: bool = False,
     ) -> AddReport:
-        embedder = None if self._store.spec.model is None else self._embedder.get
         with self._adding:
-            report = add_documents(self._store, embedder, items, progress, remove_vanished=remove_vanished)
-        self._embedder.export()
+            report = add_documents(self._store, self._contents(), items, progress, remove_vanished=remove_vanished)
+        if isinstance(self._embedder, PinnedEmbedder):
+            self._embedder.export()
         return replace(report, maintenance=self.maintain()) if maintain else report
+
+    def _contents(self) -> Contents:
+        match self._store.spec.kind:
+            case Kind.TEXTS:
+                return Texts(self._store, self._texts.get)
+            case Kind.IMAGES:
+                from semsearch.ingest.contents.images import ImageContents
+
+                return ImageContents(self._store, self._images.get, self._images.size)
+            case Kind.VECTORS:
+                return OwnVectors(self._store.spec.dim)
 
     def remove(self, ids: Iterable[str] | None = None, *, filter: Filter | None = None) -> RemoveReport:
         """Remove documents by id, or all that a filter matches; durable when it returns.
@@ -204,7 +225,9 @@ class Writable(Parts):
             InvalidRequestError: there is no index, both or fewer than 10 queries are given, or one is empty.
             InvalidVectorError, EmbedderMismatchError, CollectionLockedError
         """
-        return tune(self._store, tuning_vectors(queries, vectors, self._store.spec.dim, self._embedder.for_queries))
+        return tune(
+            self._store, tuning_vectors(queries, vectors, self._store.spec.dim, lambda: self._texts.for_queries())
+        )
 
     def index_key(self, key: str, *, progress: Callable[[int], None] | None = None) -> bool:
         """Index a metadata key, which makes filters on it fast, and keep it indexed; False if it was already.

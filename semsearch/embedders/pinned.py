@@ -93,8 +93,8 @@ class PinnedEmbedder:
     def _check_there_is_one(self) -> None:
         if self._fingerprint is None:
             raise InvalidRequestError(
-                f"{self._root} has no model to embed a text with; it was made for vectors that are brought along: "
-                "pass a vector"
+                f"{self._root} has no model to embed a text with; it was made for images, or for vectors that are "
+                "brought along: pass one of these"
             )
 
     def _loaded(self) -> Embedder:

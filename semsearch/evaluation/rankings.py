@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 # arguments of a search that are no options of an evaluation
 _BESIDE_HITS = {"expand", "facets", "sort", "cursor"}
-_SAID_OTHERWISE = {"query", "vector", "expression", "relevant", "irrelevant", "k", *_BESIDE_HITS}
+_QUERIES = {"query", "vector", "image", "latent", "expression", "relevant", "irrelevant", "read_files"}
+_SAID_OTHERWISE = {*_QUERIES, "k", *_BESIDE_HITS}
 
 
 class Ranking(NamedTuple):

@@ -1,23 +1,20 @@
 """The last part of the write path: what is prepared and embedded is stored, a batch a transaction, and counted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeAlias
 
 import numpy as np
 
 from semsearch.errors import InvalidVectorError
-from semsearch.ingest.batch import Batch, Prepared
+from semsearch.ingest.batch import Batch, Embedded, Made, Prepared, text_hash
 from semsearch.ingest.items import FileVanished
-from semsearch.ingest.preparing import failure_of, text_hash
+from semsearch.ingest.preparing import failure_of
 from semsearch.ingest.tally import FileTally, Tally
 from semsearch.reports import FileOutcome, FileReport
 from semsearch.store.documents import DocumentStore
 from semsearch.store.records import Entry, SourceFile
 from semsearch.store.writer import StoreWriter
-from semsearch.types import Span, StoredVectors
-
-Embedded: TypeAlias = Mapping[bytes, StoredVectors | InvalidVectorError]  # by the text's hash: (dim,), or what is wrong
+from semsearch.types import Span
 
 
 class Committing:
@@ -35,8 +32,8 @@ class Committing:
 
     def commit(self, batch: Batch, embedded: Embedded) -> int:
         """Store it; returns the number of its chunks."""
-        vectors = {**batch.known, **embedded}
-        entries = [(item, entry) for item, spans in batch.new if (entry := self._entry(item, spans, vectors))]
+        made = {**batch.known, **embedded}
+        entries = [(item, entry) for item, spans in batch.new if (entry := self._entry(item, spans, made))]
         if batch.is_worth_a_commit or self._let_go(batch):
             with self._store.write() as writer:
                 self._write(writer, batch, [entry for _, entry in entries])
@@ -56,16 +53,25 @@ class Committing:
             writer.remove(writer.source_files.documents(path))
         writer.source_files.forget(gone)
 
-    def _entry(self, item: Prepared, spans: Sequence[Span], vectors: Embedded) -> Entry | None:
+    def _entry(self, item: Prepared, spans: Sequence[Span], made: Embedded) -> Entry | None:
         """What is stored of a document, `None` if the model gave no usable vector for it."""
-        rows = [*item.vectors] or [vectors[text_hash(span)] for span in spans]
-        errors = [row for row in rows if isinstance(row, InvalidVectorError)]
+        own = item.brought.vector
+        each_made = [made[text_hash(span)] for span in spans] if own is None else [Made(own)]
+        errors = [each for each in each_made if isinstance(each, InvalidVectorError)]
         if errors:
             reason = f"the model gave no usable vector for it: {errors[0]}"
             self._tally.fail(failure_of(item.document, reason), item.file)
             return None
-        usable = np.stack([row for row in rows if not isinstance(row, InvalidVectorError)])
-        return Entry(item.document, item.content_hash, item.details_hash, tuple(spans), usable, item.source_file)
+        usable = [each for each in each_made if isinstance(each, Made)]
+        return Entry(
+            item.document,
+            item.content_hash,
+            item.details_hash,
+            tuple(spans),
+            np.stack([each.vector for each in usable]),
+            item.source_file,
+            usable[0].latent,
+        )
 
     def _let_go(self, batch: Batch) -> list[str]:
         """The paths of files to be forgotten: those that have vanished and may go, or have nothing to lose."""
@@ -87,7 +93,7 @@ class Committing:
     def _count(self, batch: Batch, entries: Sequence[tuple[Prepared, Entry]]) -> None:
         tally = self._tally
         hashes = [span.text_hash for _, entry in entries for span in entry.spans]
-        made = hashes.count(None) + len(batch.texts.keys() & set(hashes))  # those without have brought their vectors
+        made = hashes.count(None) + len(batch.to_embed & set(hashes))  # those without have brought their vectors
         tally.chunks += made
         tally.reused += len(hashes) - made
         tally.tokens += batch.tokens

@@ -49,7 +49,8 @@ def find_files(
         yield Failure(path, "is neither a file nor a folder; name a file, or pipe JSON Lines into '-'")
     elif target.suffix.lower() not in suffixes:
         kind = f"{target.suffix} files" if target.suffix else "files without a suffix"
-        yield Failure(path, f"{kind} are not read; convert it to text, HTML or PDF, or install a reader for them")
+        remedy = "convert it to text, HTML or PDF (images: to JPEG or PNG), or install a reader for them"
+        yield Failure(path, f"{kind} are not read in a collection like this; {remedy}")
     else:
         yield _found(target, given.as_posix())
 

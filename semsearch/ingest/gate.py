@@ -5,8 +5,12 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import astuple, replace
+from pathlib import Path
+
+import numpy as np
 
 from semsearch.errors import InvalidDocumentError, InvalidRequestError
+from semsearch.store.records import Kind
 from semsearch.store.texts import is_storable, storable
 from semsearch.types import Document, Place
 
@@ -14,24 +18,34 @@ MAX_ID_CHARACTERS = 1_024
 MAX_DEPTH = 32  # of metadata
 
 
-def checked(document: Document, *, own_vectors: bool) -> tuple[Document, int]:
+def checked(document: Document, kind: Kind) -> tuple[Document, int]:
     """The document as it can be stored, and the number of characters replaced by U+FFFD in its text and title.
 
     Replacement is one for one, so that offsets stay what they were.
 
     Raises:
-        InvalidDocumentError: the id, the text, the metadata or the presence of a vector is not right.
+        InvalidDocumentError: the id, the text or the metadata is not right, or what a collection of this kind needs
+            (a text, an image, a vector) is missing, or there is another of them.
     """
     _check_id(document.id)
     _check_texts(document)
     _check_places(document.places, len(document.text))
     _check_metadata(document.metadata)
-    if own_vectors and document.vector is None:
-        raise InvalidDocumentError("it has no vector, and this collection has no model to make one")
-    if not own_vectors and document.vector is not None:
+    if kind is not Kind.VECTORS and document.vector is not None:
         raise InvalidDocumentError("it brings a vector, and this collection's vectors are made by its model")
-    if not own_vectors and not document.text.strip() and not (document.title or "").strip():
-        raise InvalidDocumentError("it is empty: there is no text and no title to find it by")
+    if kind is not Kind.IMAGES and document.image is not None:
+        raise InvalidDocumentError(
+            "it brings an image, and this is no collection of images: create one with images=..."
+        )
+    match kind:
+        case Kind.VECTORS:
+            if document.vector is None:
+                raise InvalidDocumentError("it has no vector, and this collection has no model to make one")
+        case Kind.TEXTS:
+            if not document.text.strip() and not (document.title or "").strip():
+                raise InvalidDocumentError("it is empty: there is no text and no title to find it by")
+        case Kind.IMAGES:
+            _check_image(document)
     text, in_text = storable(document.text)
     title, in_title = storable(document.title or "")
     return replace(document, text=text, title=title or None), in_text + in_title
@@ -50,14 +64,15 @@ def distinct_ids(ids: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(wanted))
 
 
-def content_hash(document: Document, vector: bytes) -> bytes:
+def content_hash(document: Document, brought: bytes) -> bytes:
     """Of what chunks and vectors are made from.
 
-    That is title, text, places, the language of source code, and the document's own vector as it is stored.
+    That is title, text, places, the language of source code, and what the document brings besides: its own vector as
+    it is stored, or a hash of its image.
     """
     digest = hashlib.blake2b(digest_size=16)
     cutting = json.dumps([[astuple(place) for place in document.places], document.metadata.get("code_language")])
-    for part in ((document.title or "").encode(), document.text.encode(), vector, cutting.encode()):
+    for part in ((document.title or "").encode(), document.text.encode(), brought, cutting.encode()):
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return digest.digest()
@@ -84,6 +99,22 @@ def _check_texts(document: Document) -> None:
             raise InvalidDocumentError(f"its {name} is {type(value).__name__}; it has to be str or None")
     if document.source is not None and not is_storable(document.source):
         raise InvalidDocumentError(f"its source {document.source!r:.80} holds NUL or a lone surrogate")
+
+
+def _check_image(document: Document) -> None:
+    image = document.image
+    if image is None:
+        raise InvalidDocumentError("it has no image, and this is a collection of images: put texts into another one")
+    if not isinstance(image, Path | bytes | np.ndarray):
+        raise InvalidDocumentError(f"its image is {type(image).__name__}; it has to be a Path, bytes, or pixels")
+    if isinstance(image, np.ndarray) and not (
+        image.dtype == np.uint8 and image.shape[:1] == (3,) and image.ndim == 3 and image.size
+    ):
+        raise InvalidDocumentError(
+            f"its image is {image.dtype} of the shape {image.shape}; pixels have to be uint8, (3, height, width), RGB"
+        )
+    if document.places:
+        raise InvalidDocumentError("it has places, and an image is one chunk with neither headings nor pages")
 
 
 def _check_places(places: object, characters: int) -> None:

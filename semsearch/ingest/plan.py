@@ -3,10 +3,14 @@
 import itertools
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeAlias
+
+import numpy as np
 
 from semsearch.embedders.protocol import Embedder
 from semsearch.errors import InvalidRequestError
+from semsearch.images.protocol import ImageEmbedder
 from semsearch.ingest.chunking.chunker import Chunker
 from semsearch.ingest.finding import UnreadFile
 from semsearch.ingest.gate import checked
@@ -15,17 +19,18 @@ from semsearch.ingest.reading import Reading
 from semsearch.ingest.sync import Compared, Found, Sync
 from semsearch.ingest.tally import skipped_report
 from semsearch.reports import FileOutcome, FileReport, SyncPlan
+from semsearch.store.records import Kind
 from semsearch.types import Chunking, Document, Failure
 
 _SAMPLE_FILES = 20
 _SAMPLE_DOCUMENTS = 50  # of one file
 _TIMED_TEXTS = 32
 
+Estimate: TypeAlias = Callable[[Sequence[Compared], Reading], float]  # seconds for files that have to be read
 
-def plan_sync(
-    sync: Sync, reading: Reading, embedder: Callable[[], Embedder] | None, chunking: Chunking, paths: Sequence[str]
-) -> SyncPlan:
-    """Compare the files of some paths with what is known of them; the model is called only if one has to be read.
+
+def plan_sync(sync: Sync, reading: Reading, estimate: Estimate | None, paths: Sequence[str]) -> SyncPlan:
+    """Compare the files of some paths with what is known of them; the estimate is made only if one has to be read.
 
     Raises:
         InvalidRequestError: standard input is among the paths.
@@ -46,7 +51,7 @@ def plan_sync(
         failed=counts[FileOutcome.FAILED],
         vanished=counts[FileOutcome.VANISHED],
         bytes=sum(each.present.size for each in changed),
-        seconds=0.0 if embedder is None or not changed else _seconds(changed, reading, embedder(), chunking),
+        seconds=0.0 if estimate is None or not changed else estimate(changed, reading),
         files=tuple(reports),
     )
 
@@ -70,12 +75,13 @@ def _report(each: Found) -> FileReport:
     return skipped_report(each.present)
 
 
-def _seconds(changed: Sequence[Compared], reading: Reading, embedder: Embedder, chunking: Chunking) -> float:
+def seconds_for_texts(
+    changed: Sequence[Compared], reading: Reading, *, embedder: Embedder, chunking: Chunking
+) -> float:
     """Of embedding all of it, by what a sample of the files has of tokens a byte, and the model of tokens a second."""
-    step = max(1, len(changed) // _SAMPLE_FILES)
     chunker = Chunker(embedder.count_tokens, embedder.max_tokens, chunking)
     size, texts = 0, []
-    for each in changed[::step]:
+    for each in _sample(changed):
         items = list(itertools.islice(reading.documents(each.file), _SAMPLE_DOCUMENTS))
         documents = list(_usable(items))
         texts += [text for chunks in chunker.prepare(documents) for _, text in chunks]
@@ -92,10 +98,26 @@ def _seconds(changed: Sequence[Compared], reading: Reading, embedder: Embedder, 
     return tokens / rate
 
 
+def seconds_for_images(changed: Sequence[Compared], reading: Reading, *, embedder: ImageEmbedder) -> float:
+    """Of embedding all of them, by a sample."""
+    documents = [each for file in _sample(changed) for each in reading.documents(file.file)]
+    squares = [each.image for each in documents if isinstance(each, Document) and isinstance(each.image, np.ndarray)]
+    if not squares:
+        return 0.0
+    embedder.embed_images(squares[0][None])  # what only the first call costs
+    start = time.perf_counter()
+    embedder.embed_images(np.stack(squares))
+    return (time.perf_counter() - start) / len(documents) * len(changed)
+
+
+def _sample(changed: Sequence[Compared]) -> Iterator[Compared]:
+    return itertools.islice(changed, 0, None, max(1, len(changed) // _SAMPLE_FILES))
+
+
 def _usable(items: Iterable[Document | Failure]) -> Iterable[Document]:
     for item in items:
         if isinstance(item, Document):
             try:
-                yield checked(item, own_vectors=False)[0]
+                yield checked(item, Kind.TEXTS)[0]
             except InvalidRequestError:
                 continue

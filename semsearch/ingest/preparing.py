@@ -1,34 +1,25 @@
 """The first part of the write path: documents are checked, compared with what is stored, and cut; no model runs."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import replace
 
-import numpy as np
-
-from semsearch.embedders.protocol import Embedder
 from semsearch.errors import DuplicateDocumentError, InvalidRequestError
-from semsearch.index.vectors import as_stored, as_vector
 from semsearch.ingest.batch import Batch, Prepared
+from semsearch.ingest.contents.contract import Contents
 from semsearch.ingest.finding import UnreadFile
 from semsearch.ingest.gate import checked, content_hash, details_hash
 from semsearch.ingest.items import FileBegins, FileEnds, FileSkipped, FileVanished, Item
-from semsearch.ingest.reuse import EmbeddedTexts
 from semsearch.ingest.tally import FileTally, Tally, skipped_report
 from semsearch.reports import FileOutcome, FileReport
 from semsearch.store.documents import DocumentStore
-from semsearch.types import Document, Failure, Span
-
-if TYPE_CHECKING:
-    from semsearch.ingest.chunking.chunker import Chunker
+from semsearch.types import Document, Failure
 
 
 class Preparation:
     """One call's: it knows which ids have come, and which file is being read."""
 
-    def __init__(self, store: DocumentStore, embedder: Callable[[], Embedder] | None, tally: Tally) -> None:
-        self._store, self._embedder, self._tally = store, embedder, tally
-        self._embedded = EmbeddedTexts(store)
-        self._chunker: Chunker | None = None
+    def __init__(self, store: DocumentStore, contents: Contents, tally: Tally) -> None:
+        self._store, self._contents, self._tally = store, contents, tally
         self._file: FileTally | None = None
         self._read = 0
         self.seen: set[str] = set()  # ids
@@ -47,7 +38,8 @@ class Preparation:
                 new.append(item)
             else:
                 (batch.kept if details == item.details_hash else batch.changed).append(item)
-        self._cut(new, batch)
+        if new:
+            self._contents.cut(new, batch)
         return batch
 
     def _taken(self, item: object, batch: Batch) -> Prepared | None:
@@ -97,45 +89,15 @@ class Preparation:
         return None
 
     def _behind_the_gate(self, item: Document) -> Prepared:
-        dim = self._store.spec.dim
-        document, replaced = checked(item, own_vectors=self._embedder is None)
+        document, replaced = checked(item, self._store.spec.kind)
         if document.id in self.seen:
             raise DuplicateDocumentError(document.id)
-        given = document.vector
-        vectors = as_stored(np.empty((0, dim), np.float32) if given is None else as_vector(given, dim))
+        brought = self._contents.brought(document)
+        document = replace(document, image=None)  # its square is what is kept in memory
         self.seen.add(document.id)
         self._tally.replaced += replaced
         details = details_hash(document, None if self._file is None else self._file.path)
-        return Prepared(document, content_hash(document, vectors.tobytes()), details, vectors, self._file)
-
-    def _cut(self, items: Sequence[Prepared], batch: Batch) -> None:
-        """Cut documents into chunks, and note which of their texts have to be embedded."""
-        if self._embedder is None:
-            batch.new = [(item, [Span(0, len(item.document.text))]) for item in items]
-        elif items:
-            embedder = self._embedder()
-            cut = self._chunker_for(embedder).prepare([item.document for item in items])
-            batch.new = [(item, [span for span, _ in chunks]) for item, chunks in zip(items, cut, strict=True)]
-            texts = {text_hash(span): text for chunks in cut for span, text in chunks}
-            batch.known = self._embedded.vectors(texts)
-            batch.texts = {key: text for key, text in texts.items() if key not in batch.known}
-            tokens = {text_hash(span): span.tokens or 0 for chunks in cut for span, _ in chunks}
-            batch.tokens = sum(tokens[key] for key in batch.texts)
-            batch.truncated = sum((span.tokens or 0) > embedder.max_tokens for chunks in cut for span, _ in chunks)
-
-    def _chunker_for(self, embedder: Embedder) -> "Chunker":
-        from semsearch.ingest.chunking.chunker import Chunker  # 30 ms, which searches do without
-
-        if self._chunker is None:
-            self._chunker = Chunker(embedder.count_tokens, embedder.max_tokens, self._store.spec.chunking)
-        return self._chunker
-
-
-def text_hash(span: Span) -> bytes:
-    """By which its vector is found."""
-    if span.text_hash is None:
-        raise TypeError("the chunker hashes what is embedded")
-    return span.text_hash
+        return Prepared(document, content_hash(document, brought.key), details, brought, self._file)
 
 
 def failure_of(document: Document, reason: str) -> Failure:

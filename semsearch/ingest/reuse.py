@@ -1,4 +1,4 @@
-"""Vectors of texts that the collection has embedded already, wherever they are now."""
+"""What the collection's model has made of texts and images already, wherever it is now."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,8 +13,8 @@ _NONE_DELETED = np.empty(0, dtype=np.int64)
 _ATTEMPTS = 10  # to be ahead of a maintenance that replaces files
 
 
-class EmbeddedTexts:
-    """The texts behind a collection's chunks, by their hash."""
+class AlreadyEmbedded:
+    """The texts, or images, behind a collection's chunks, by their hash."""
 
     def __init__(self, store: DocumentStore) -> None:
         self._store = store
@@ -22,7 +22,7 @@ class EmbeddedTexts:
         self._segments: Sequence[SealedSegment] = ()
 
     def vectors(self, hashes: Iterable[bytes]) -> dict[bytes, StoredVectors]:
-        """The vectors (dim,) of those texts that are embedded."""
+        """The vectors (dim,) of those that are embedded."""
         wanted = set(hashes)
         for _ in range(_ATTEMPTS - 1):
             try:
@@ -30,6 +30,13 @@ class EmbeddedTexts:
             except FileNotFoundError:
                 continue
         return self._vectors(wanted)
+
+    def latents(self, hashes: Iterable[bytes]) -> dict[bytes, bytes]:
+        """What those images that are embedded are drawn from, packed."""
+        with self._store.read() as reader:
+            chunks = reader.chunks_by_text(hashes)
+            found = reader.latents_of_chunks(chunks.values())
+        return {image: found[id] for image, id in chunks.items() if id in found}
 
     def _vectors(self, hashes: set[bytes]) -> dict[bytes, StoredVectors]:
         with self._store.read() as reader:

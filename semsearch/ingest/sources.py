@@ -37,16 +37,16 @@ def source_items(recipe: Recipe, sync: Sync) -> Iterator[Item]:
             yield from read_python_docs()
 
 
-def count_sources(recipe: Recipe, *, base: Path) -> int | None:
+def count_sources(recipe: Recipe, *, base: Path, images: bool = False) -> int | None:
     """Count the documents to come, for a progress bar; `None` if a source cannot tell without reading everything."""
     paths = _paths(recipe)
-    return None if paths is None else reading.count_documents(paths, base=base)
+    return None if paths is None else reading.count_documents(paths, base=base, images=images)
 
 
-def failures_only(recipe: Recipe, *, base: Path) -> list[Failure] | None:
+def failures_only(recipe: Recipe, *, base: Path, images: bool = False) -> list[Failure] | None:
     """Why there is nothing to be read from the sources; `None` if there is something."""
     paths = _paths(recipe)
-    return None if paths is None else reading.failures_only(paths, base=base)
+    return None if paths is None else reading.failures_only(paths, base=base, images=images)
 
 
 def _paths(recipe: Recipe) -> list[str] | None:

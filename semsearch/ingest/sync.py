@@ -18,7 +18,6 @@ from typing import TypeAlias
 from semsearch.ingest.finding import UnreadFile, find_files
 from semsearch.ingest.items import FileBegins, FileEnds, FileSkipped, FileVanished, Item
 from semsearch.ingest.readers.contract import FoundFile
-from semsearch.ingest.readers.registry import READERS
 from semsearch.ingest.reading import Reading, log_passed_over
 from semsearch.store.batches import batched
 from semsearch.store.documents import DocumentStore
@@ -96,7 +95,7 @@ class Sync:
         passed_over: Counter[str] = Counter()
         found: set[str] = set()
         whole = True
-        for some in batched(find_files(path, READERS, passed_over, self._base), _AT_ONCE):
+        for some in batched(find_files(path, self._reading.readers, passed_over, self._base), _AT_ONCE):
             whole = whole and not any(isinstance(each, Failure) for each in some)
             yield self._compared_group([each for each in some if _path(each) not in self._seen])
             found.update(filter(None, map(_path, some)))
@@ -113,7 +112,7 @@ class Sync:
         ]
 
     def _compared(self, file: FoundFile, known: SourceFile | None) -> Compared:
-        reader = READERS[file.path.suffix.lower()]
+        reader = self._reading.reader_of(file)
         name = f"{reader.name}/{reader.version}"
         try:
             state = file.path.stat()

@@ -27,6 +27,7 @@ def describe(store: DocumentStore, snapshots: SnapshotCache, device: str | None)
         fingerprint=spec.fingerprint,
         dim=spec.dim,
         max_tokens=spec.max_tokens,
+        image_size=spec.image_size,
         device=device,
         precision=spec.precision,
         target_recall=spec.target_recall,

@@ -11,6 +11,7 @@ from semsearch.search.explaining import explained
 from semsearch.search.expressions.combining import combine
 from semsearch.search.facets import facets_of
 from semsearch.search.hits import hit_of
+from semsearch.search.image_vectors import ImageVectors
 from semsearch.search.paging import Cursors
 from semsearch.search.profile import Stopwatch
 from semsearch.search.query import Query, embedded
@@ -31,6 +32,7 @@ def search(
     spec: CollectionSpec,
     vectors: QueryVectors | None,
     reranker: Callable[[], Reranker],
+    images: ImageVectors | None = None,
 ) -> SearchResult:
     """Answer a query from the newest snapshot.
 
@@ -40,10 +42,11 @@ def search(
         spec: what the collection is.
         vectors: of queries, by the collection's model, `None` if it has none.
         reranker: gives the model to rerank with; it is called where that is asked for.
+        images: the vectors of images, by the collection's model, `None` if it is one of texts.
     """
     watch, asked = Stopwatch(), query
     with watch.stage("embed"):
-        query = embedded(query, vectors)
+        query = embedded(query, vectors, images)
     rerank = None
     if query.shaping.rerank:
         with watch.stage("rerank"):

@@ -9,18 +9,25 @@ import numpy.typing as npt
 
 from semsearch.errors import EmptyQueryError, InvalidRequestError
 from semsearch.index.vectors import as_vector, check_target
-from semsearch.search.expressions.combining import with_texts_embedded
+from semsearch.search.expressions.combining import with_vectors
 from semsearch.search.expressions.feedback import rocchio
-from semsearch.search.expressions.notation import read_expression
-from semsearch.search.expressions.parts import Expression, TextPart, VectorPart
+from semsearch.search.expressions.notation import Allowed, image_part, read_expression
+from semsearch.search.expressions.parts import Expression, ImagePart, TextPart, VectorPart
+from semsearch.search.image_vectors import ImageVectors
 from semsearch.search.query_vectors import QueryVectors
 from semsearch.search.shaping import Shaping, check_shaping
 from semsearch.store.filters import parse_filter
-from semsearch.store.records import CollectionSpec
+from semsearch.store.records import CollectionSpec, Kind
 from semsearch.store.texts import storable
-from semsearch.types import Filter, Ids, SearchMode, Vectors
+from semsearch.types import Filter, Ids, ImageSource, SearchMode, Vectors
 
 _Name = TypeVar("_Name", bound=StrEnum)
+_NO_IMAGES = "this is no collection of images, and has no model to make a vector of one"
+_NO_TEXTS = {
+    Kind.VECTORS: "this collection has no model to embed a text with: it was made for vectors that are brought along: "
+    "pass a vector",
+    Kind.IMAGES: "the model of this collection of images knows nothing of words: search with an image",
+}
 
 
 class Fusion(StrEnum):
@@ -43,6 +50,7 @@ class Query:
         shaping: which hits are made of what is found.
         expression: what the vector is combined from, where it is.
         left_out: ids of chunks that are no hits, ascending: those that the expression names.
+        image: what the vector is made of, if that is an image or a latent.
     """
 
     text: str | None
@@ -56,6 +64,7 @@ class Query:
     shaping: Shaping
     expression: Expression | None = None
     left_out: Ids | None = None
+    image: ImagePart | None = None
 
 
 def as_query(
@@ -63,6 +72,9 @@ def as_query(
     text: str | None,
     vector: npt.ArrayLike | None,
     *,
+    image: ImageSource | None = None,
+    latent: npt.ArrayLike | None = None,
+    read_files: bool = False,
     expression: object,
     relevant: Sequence[str | int],
     irrelevant: Sequence[str | int],
@@ -82,10 +94,10 @@ def as_query(
         InvalidRequestError: another argument is wrong, or the mode cannot do with what is given.
     """
     is_marked = len(relevant) > 0 or len(irrelevant) > 0
-    has_own = vector is not None or expression is not None
+    has_own = any(each is not None for each in (vector, image, latent, expression))
     # a text that feedback moves is not beside a vector: by meaning alone, it is all there is
     beside = None if is_marked and not has_own and mode == SearchMode.SEMANTIC else text
-    chosen = _mode(mode, beside, has_own=has_own or is_marked, has_model=spec.model is not None)
+    chosen = _mode(mode, beside, has_own=has_own or is_marked, kind=spec.kind)
     if isinstance(k, bool) or not hasattr(k, "__index__") or k < 1:
         raise InvalidRequestError(f"k is {k!r}; ask for a whole number of hits, at least 1")
     target = spec.target_recall if target_recall is None else target_recall
@@ -95,12 +107,13 @@ def as_query(
     words = None if text is None else storable(str(text))[0]
     if words is not None and not words.strip():
         raise EmptyQueryError("the query is empty: say in words what to find")
-    own = None if vector is None else as_vector(vector, spec.dim)
-    query = VectorPart(tuple(own[0].tolist())) if own is not None else None if words is None else TextPart(words)
-    parts = _combined(spec, expression, query, relevant, irrelevant)
+    own = _own(spec, vector, image, latent)
+    query = own if own is not None else None if words is None else TextPart(words)
+    parts = _combined(spec, expression, query, relevant, irrelevant, read_files=read_files)
+    is_alone = parts is None
     return Query(
         text=words,
-        vector=own if parts is None else None,
+        vector=as_vector(own.vector, spec.dim) if isinstance(own, VectorPart) and is_alone else None,
         k=int(k),
         mode=chosen,
         filter=filter,
@@ -109,33 +122,56 @@ def as_query(
         explain=explain,
         shaping=check_shaping(shaping, chosen, words),
         expression=parts,
+        image=own if isinstance(own, ImagePart) and is_alone else None,
     )
 
 
-def embedded(query: Query, vectors: QueryVectors | None) -> Query:
-    """The query with a vector, where its mode needs one; of an expression only the texts get theirs."""
-    if query.mode is SearchMode.KEYWORD or query.vector is not None or vectors is None:
+def embedded(query: Query, texts: QueryVectors | None, images: ImageVectors | None = None) -> Query:
+    """The query with a vector, where its mode needs one; of an expression only texts and images get theirs."""
+    if query.mode is SearchMode.KEYWORD or query.vector is not None:
         return query
     if query.expression is not None:
-        return replace(query, expression=with_texts_embedded(query.expression, vectors))
-    return replace(query, vector=vectors.of(query.text or ""))
+        return replace(query, expression=with_vectors(query.expression, texts, images))
+    if query.image is not None and images is not None:
+        return replace(query, vector=images.of(query.image.image))
+    return query if texts is None else replace(query, vector=texts.of(query.text or ""))
+
+
+def _own(
+    spec: CollectionSpec, vector: npt.ArrayLike | None, image: ImageSource | None, latent: npt.ArrayLike | None
+) -> VectorPart | ImagePart | None:
+    """What was given beside a text, as a part; at most one of them."""
+    if sum(each is not None for each in (vector, image, latent)) > 1:
+        raise InvalidRequestError("a vector, an image and a latent are each a query: give one, or write an expression")
+    if vector is not None:
+        return VectorPart(tuple(as_vector(vector, spec.dim)[0].tolist()))
+    if image is None and latent is None:
+        return None
+    if spec.kind is not Kind.IMAGES:
+        raise InvalidRequestError(_NO_IMAGES)
+    if latent is not None:
+        return image_part(latent, "latent", is_latent=True, files=False)
+    return image_part(image, "image", is_latent=False, files=True)
 
 
 def _combined(
     spec: CollectionSpec,
     expression: object,
-    query: TextPart | VectorPart | None,
+    query: TextPart | VectorPart | ImagePart | None,
     relevant: Sequence[str | int],
     irrelevant: Sequence[str | int],
+    *,
+    read_files: bool,
 ) -> Expression | None:
     """What has to be combined: an expression, or a query and what was marked; `None` for a query alone."""
     is_marked = len(relevant) > 0 or len(irrelevant) > 0
     if expression is not None:
-        if is_marked or isinstance(query, VectorPart):
+        if is_marked or isinstance(query, VectorPart | ImagePart):
             raise InvalidRequestError(
-                "an expression is given, and a vector or what is relevant as well: write them into the expression"
+                "an expression is given, and a vector, an image or what is relevant as well: write them into the "
+                "expression"
             )
-        parts = read_expression(expression, spec.dim)
+        parts = read_expression(expression, Allowed(spec.dim, read_files))
     elif not is_marked:
         return None
     elif query is None:
@@ -145,19 +181,20 @@ def _combined(
         )
     else:
         parts = rocchio(query, relevant, irrelevant)
-    if spec.model is None and any(isinstance(part.source, TextPart) for part in parts):
+    if spec.kind is not Kind.TEXTS and any(isinstance(part.source, TextPart) for part in parts):
         raise InvalidRequestError(
-            "a text has to be embedded for this, and this collection has no model: it was made for vectors that are "
-            "brought along: combine vectors, documents and chunks"
+            f"a text has to be embedded for this, and {_NO_TEXTS[spec.kind]}, or combine what is no text"
         )
+    if spec.kind is not Kind.IMAGES and any(isinstance(part.source, ImagePart) for part in parts):
+        raise InvalidRequestError(_NO_IMAGES)
     return parts
 
 
-def _mode(mode: str | None, text: str | None, *, has_own: bool, has_model: bool) -> SearchMode:
+def _mode(mode: str | None, text: str | None, *, has_own: bool, kind: Kind) -> SearchMode:
     """The mode that was asked for, or that uses all that is there; `has_own`: a vector, or what one is made of."""
     if text is None and not has_own:
-        raise InvalidRequestError("say what to search for: a query, a vector, or an expression")
-    has_meaning = has_own or has_model
+        raise InvalidRequestError("say what to search for: a query, a vector, an image, or an expression")
+    has_meaning = has_own or kind is Kind.TEXTS
     if mode is None:
         if text is None:
             return SearchMode.SEMANTIC
@@ -169,13 +206,12 @@ def _mode(mode: str | None, text: str | None, *, has_own: bool, has_model: bool)
         )
     if chosen is not SearchMode.KEYWORD and not has_meaning:
         raise InvalidRequestError(
-            f"mode {chosen} goes by meaning, and this collection has no model to embed a query with: it was made for "
-            "vectors that are brought along: pass a vector, or search with the mode keyword"
+            f"mode {chosen} goes by meaning, and {_NO_TEXTS[kind]}, or search with the mode keyword"
         )
     if chosen is not SearchMode.HYBRID and text is not None and has_own:
         raise InvalidRequestError(
-            "a query and a meaning beside it (a vector, an expression, or what is relevant) are both given, and mode "
-            f"{chosen} goes by one of them"
+            "a query and a meaning beside it (a vector, an image, an expression, or what is relevant) are both given, "
+            f"and mode {chosen} goes by one of them"
         )
     return chosen
 

@@ -8,10 +8,14 @@ import numpy as np
 from semsearch.reports import CollectionReport, DuplicateGroup
 from semsearch.search.snapshot import Snapshot, SnapshotCache
 from semsearch.store.documents import DocumentStore
+from semsearch.store.records import Kind
 from semsearch.types import Ids, Vectors
 
 _NEIGHBOURS = 10  # of each chunk that are looked at; larger groups hang together through them
 _BLOCK = 1_024
+# Cosines from which on two chunks are nearly the same. Smaller, brighter, mirrored and compressed copies of an image
+# mostly have 0.9 and more, and few photographs of anything else; what is cropped or turned may have less.
+NEARLY_SAME = {Kind.TEXTS: 0.95, Kind.VECTORS: 0.95, Kind.IMAGES: 0.9}
 
 
 def report_on(

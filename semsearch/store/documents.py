@@ -257,6 +257,7 @@ def _first_row(spec: CollectionSpec) -> dict[str, Any]:
         "precision": spec.precision,
         "max_tokens": spec.max_tokens,
         "dim": spec.dim,
+        "image_size": spec.image_size,
         "target_recall": spec.target_recall,
         "codec": spec.codec,
         "chunking": spec.chunking.method,

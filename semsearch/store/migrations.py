@@ -17,7 +17,8 @@ def m001_first_format(connection: Connection) -> None:
     for statement in (
         """CREATE TABLE collection (
             id INTEGER PRIMARY KEY CHECK (id = 1), created TEXT NOT NULL, model TEXT, fingerprint TEXT, precision TEXT,
-            max_tokens INTEGER, dim INTEGER NOT NULL CHECK (dim > 0), target_recall REAL NOT NULL, codec TEXT,
+            max_tokens INTEGER, dim INTEGER NOT NULL CHECK (dim > 0), image_size INTEGER CHECK (image_size > 0),
+            target_recall REAL NOT NULL, codec TEXT,
             chunking TEXT NOT NULL, chunk_tokens INTEGER, chunk_overlap INTEGER NOT NULL,
             terms TEXT NOT NULL, version INTEGER NOT NULL, layout INTEGER NOT NULL) STRICT""",
         """CREATE TABLE source_files (
@@ -39,6 +40,7 @@ def m001_first_format(connection: Connection) -> None:
         "CREATE INDEX ix_chunks_text_hash ON chunks (text_hash) WHERE text_hash IS NOT NULL",
         """CREATE TABLE tail_vectors (
             chunk_id INTEGER PRIMARY KEY, vector BLOB NOT NULL) STRICT""",
+        "CREATE TABLE latents (document INTEGER PRIMARY KEY REFERENCES documents (seq), data BLOB NOT NULL) STRICT",
         "CREATE TABLE tombstones (seq INTEGER PRIMARY KEY AUTOINCREMENT, chunk_id INTEGER NOT NULL) STRICT",
         "CREATE INDEX ix_tombstones_chunk_id ON tombstones (chunk_id)",
         """CREATE TABLE files (
@@ -61,7 +63,7 @@ def m001_first_format(connection: Connection) -> None:
 
 
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m001_first_format,)
-FIRST = 2  # the number of the first format; of format 1 there were several, all before the first release
+FIRST = 3  # the number of the first format; those below it were all before the first release
 FORMAT = FIRST + len(MIGRATIONS) - 1
 
 

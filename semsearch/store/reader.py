@@ -26,6 +26,7 @@ from semsearch.store.schema import (
     files,
     indexed_keys,
     judgments,
+    latents,
     tail_vectors,
     tombstones,
 )
@@ -81,6 +82,7 @@ class StoreReader:
             fingerprint=row.fingerprint,
             precision=row.precision,
             max_tokens=row.max_tokens,
+            image_size=row.image_size,
             created=row.created,
             target_recall=row.target_recall,
             codec=row.codec,
@@ -237,6 +239,24 @@ class StoreReader:
         for some in batched(chunk_ids, IN_LIST):
             statement = select(tail_vectors).where(tail_vectors.c.chunk_id.in_(some))
             found.update({row.chunk_id: row.vector for row in self._connection.execute(statement)})
+        return found
+
+    def latents(self, document_ids: Iterable[str]) -> dict[str, bytes]:
+        """What the images of these documents are drawn from, packed, of those that have one."""
+        found = {}
+        for some in batched(document_ids, IN_LIST):
+            statement = select(documents.c.id, latents.c.data).join_from(latents, documents)
+            rows = self._connection.execute(statement.where(documents.c.id.in_(some)))
+            found.update({row.id: row.data for row in rows})
+        return found
+
+    def latents_of_chunks(self, chunk_ids: Iterable[int]) -> dict[int, bytes]:
+        """As `latents`, of the documents of chunks, by the chunks' ids."""
+        found = {}
+        for some in batched(chunk_ids, IN_LIST):
+            statement = select(chunks.c.id, latents.c.data).join(latents, latents.c.document == chunks.c.document)
+            rows = self._connection.execute(statement.where(chunks.c.id.in_(some)))
+            found.update({row.id: row.data for row in rows})
         return found
 
     def deleted_chunks(self, after: int = 0) -> tuple[Ids, int]:

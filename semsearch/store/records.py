@@ -1,6 +1,7 @@
 """What goes into and comes out of the store, as data."""
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import NamedTuple
 
 from semsearch.store import terms
@@ -18,20 +19,41 @@ from semsearch.types import (
 )
 
 
+class Kind(Enum):
+    """What the documents of a collection are searched by: texts and images by what its model makes of them."""
+
+    TEXTS = "texts"
+    IMAGES = "images"
+    VECTORS = "vectors"  # that they bring along
+
+
 @dataclass(frozen=True, slots=True)
 class CollectionSpec:
-    """What a collection is for as long as it exists; `model` is None where documents bring their vectors."""
+    """What a collection is for as long as it exists.
+
+    Attributes:
+        model: of texts or of images, None where documents bring their vectors.
+        image_size: side of the squares that its images are brought to, None where documents are texts.
+    """
 
     dim: int
     model: str | None = None
     fingerprint: str | None = None
     precision: str | None = None
     max_tokens: int | None = None
+    image_size: int | None = None
     created: str = ""
     target_recall: float = TARGET_RECALL
     codec: str | None = None  # of its index; None: by size
     chunking: Chunking = field(default_factory=Chunking)
     terms: str = terms.VERSION  # of what its keyword index holds
+
+    @property
+    def kind(self) -> Kind:
+        """What its documents are searched by."""
+        if self.model is None:
+            return Kind.VECTORS
+        return Kind.TEXTS if self.image_size is None else Kind.IMAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +121,7 @@ class Entry:
         content_hash: of title, text, places and own vector; decides whether the chunks have to be made anew.
         details_hash: of metadata, source and source file, which are updated in place.
         vectors: (len(spans), dim).
+        latent: what its image is drawn from, packed; None: it is no image.
     """
 
     document: Document
@@ -107,3 +130,4 @@ class Entry:
     spans: tuple[Span, ...]
     vectors: StoredVectors
     source_file: str | None = None
+    latent: bytes | None = None

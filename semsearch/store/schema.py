@@ -21,6 +21,7 @@ collection = Table(
     Column("precision", Text),  # of the model's arithmetic
     Column("max_tokens", Integer),
     Column("dim", Integer, nullable=False),
+    Column("image_size", Integer),  # side of the squares that its images are brought to; NULL: documents are texts
     Column("target_recall", REAL, nullable=False),  # of searches that say nothing else
     Column("codec", Text),  # of its index; NULL: by size
     Column("chunking", Text, nullable=False),  # where documents are cut
@@ -80,6 +81,14 @@ tail_vectors = Table(
     tables,
     Column("chunk_id", Integer, primary_key=True),  # no foreign key: emptying the table would write every page again
     Column("vector", LargeBinary, nullable=False),  # dim little-endian float16, normalised
+)
+
+# What the images of an image collection are drawn from, one row a document.
+latents = Table(
+    "latents",
+    tables,
+    Column("document", Integer, ForeignKey("documents.seq"), primary_key=True),
+    Column("data", LargeBinary, nullable=False),  # as semsearch.images.packing packs it
 )
 
 # Deleted chunks, as long as a sealed file or a reader may have them.

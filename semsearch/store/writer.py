@@ -23,6 +23,7 @@ from semsearch.store.schema import (
     indexed_keys,
     indexed_values,
     judgments,
+    latents,
     source_files,
     tail_vectors,
     tombstones,
@@ -52,6 +53,7 @@ class StoreWriter(StoreReader):
         self._run(update(documents).where(documents.c.seq == bindparam("key")), rows.replaced)
         self._run(insert(chunks), rows.chunks)
         self._run(insert(tail_vectors), rows.vectors)
+        self._run(insert(latents), rows.latents)
         self.keyword.add(rows.documents)
         self._index([row["seq"] for row in rows.new] + [row["key"] for row in rows.replaced])
 
@@ -179,7 +181,10 @@ class StoreWriter(StoreReader):
                 self._connection.execute(_index_rows(key, number, documents.c.seq.in_(some)))
 
     def _delete_chunks(self, rows: Sequence[tuple[int, int, int]]) -> None:
+        """Delete the chunks, and whatever else documents are made anew with: (seq, first chunk, last chunk) of each."""
         self.keyword.remove(rows)
+        for some in batched((seq for seq, *_ in rows), IN_LIST):
+            self._connection.execute(delete(latents).where(latents.c.document.in_(some)))
         ranges = [{"first": first, "last": last} for _, first, last in rows]
         for ids in (tail_vectors.c.chunk_id, chunks.c.id):
             self._run(delete(ids.table).where(ids.between(bindparam("first"), bindparam("last"))), ranges)
@@ -202,6 +207,7 @@ class _Rows:
         self.replaced: list[Row] = []
         self.chunks: list[Row] = []
         self.vectors: list[Row] = []
+        self.latents: list[Row] = []
 
     def add(self, entry: Entry, seq: int, first_chunk: int, *, is_new: bool) -> None:
         ids = range(first_chunk, first_chunk + len(entry.spans))
@@ -225,6 +231,8 @@ class _Rows:
         self.chunks += [_chunk_row(id, seq, span) for id, span in zip(ids, entry.spans, strict=True)]
         vectors = zip(ids, entry.vectors.astype("<f2"), strict=True)
         self.vectors += [{"chunk_id": id, "vector": vector.tobytes()} for id, vector in vectors]
+        if entry.latent is not None:
+            self.latents.append({"document": seq, "data": entry.latent})
 
 
 def _details(document: Document, source_file: int | None) -> Row:

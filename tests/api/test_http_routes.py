@@ -111,7 +111,7 @@ def test_every_field_of_a_search_reaches_the_engine(client: TestClient, monkeypa
     options |= {"min_score": 0.1, "rerank": 5, "expand": "section", "facets": ["a.b"], "sort": "-a", "cursor": "c"}
     options |= {"expression": [{"doc": "a"}], "relevant": ["b", 2], "irrelevant": [3]}
     assert client.post(SEARCH, json={"query": "q", **options}).status_code == 200
-    assert calls == [("q", options)]
+    assert calls == [("q", options | {"read_files": False})]
 
 
 def test_every_field_of_a_context_reaches_the_engine(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def model(monkeypatch: pytest.MonkeyPatch) -> FakeEmbedder:
     """What every model name loads."""
     fake = FakeEmbedder()
-    for module in ("semsearch.collection", "semsearch.embedders.pinned"):
+    for module in ("semsearch.collection.models", "semsearch.embedders.pinned"):
         monkeypatch.setattr(f"{module}.load_embedder", lambda *_: fake)
     return fake
 

@@ -164,7 +164,7 @@ def test_a_model_and_a_dim_for_a_new_collection_are_refused_and_nothing_is_creat
 ) -> None:
     run = cli("add", "new", write("a.txt", "text"), "--model", "any", "--dim", "2")
     assert run.code == 2
-    assert "either a model, or a dim" in run.err
+    assert "either a model of texts" in run.err
     assert not (folder / "indexes").exists()
 
 
@@ -177,7 +177,7 @@ def test_the_model_of_a_new_collection_is_the_one_that_was_named(
         asked.append((model, device, precision))
         return FakeEmbedder()
 
-    monkeypatch.setattr("semsearch.collection.load_embedder", load)
+    monkeypatch.setattr("semsearch.collection.models.load_embedder", load)
     assert cli("--device", "cpu", "add", "new", write("a.txt", "text"), "--model", "my-model").code == 0
     assert asked[0] == ("my-model", "cpu", "auto")
 

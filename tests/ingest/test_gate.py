@@ -7,6 +7,7 @@ import pytest
 
 from semsearch.errors import InvalidDocumentError, InvalidRequestError
 from semsearch.ingest.gate import checked, content_hash, details_hash, distinct_ids
+from semsearch.store.records import Kind
 from semsearch.store.texts import is_storable
 from semsearch.types import Document, Place
 
@@ -46,23 +47,23 @@ def nested(levels: int) -> dict[str, Any]:
 )
 def test_what_cannot_be_stored_is_refused_by_name(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidDocumentError, match=re.escape(message)):
-        checked(Document(**{"id": "a", "text": "text", **fields}), own_vectors=False)
+        checked(Document(**{"id": "a", "text": "text", **fields}), Kind.TEXTS)
 
 
 def test_the_largest_id_the_deepest_metadata_and_the_longest_integers_pass() -> None:
     document = Document("x" * 1_024, "text", {**nested(31), "low": -(2**63), "high": 2**63 - 1}, "title", "source")
-    assert checked(document, own_vectors=False) == (document, 0)
+    assert checked(document, Kind.TEXTS) == (document, 0)
 
 
 def test_nul_and_lone_surrogates_in_text_and_title_are_replaced_one_for_one_and_counted() -> None:
-    document, replaced = checked(Document("a", "\x00b\ud800", title="\udfffc"), own_vectors=False)
+    document, replaced = checked(Document("a", "\x00b\ud800", title="\udfffc"), Kind.TEXTS)
     assert (document.text, document.title, replaced) == ("\ufffdb\ufffd", "\ufffdc", 3)
 
 
 def test_without_a_model_the_vector_is_needed_and_the_text_may_be_empty() -> None:
     with pytest.raises(InvalidDocumentError, match="no model to make one"):
-        checked(Document("a", "text"), own_vectors=True)
-    assert checked(Document("a", "", vector=[1.0]), own_vectors=True)[1] == 0
+        checked(Document("a", "text"), Kind.VECTORS)
+    assert checked(Document("a", "", vector=[1.0]), Kind.VECTORS)[1] == 0
 
 
 def test_the_content_hash_tells_title_from_text_and_both_from_the_vector() -> None:
@@ -108,7 +109,7 @@ BAD_PLACES = [
 @pytest.mark.parametrize(("places", "reason"), BAD_PLACES)
 def test_places_out_of_order_outside_the_text_or_of_another_kind_are_refused(places: object, reason: str) -> None:
     with pytest.raises(InvalidDocumentError, match=reason):
-        checked(Document("a", "text", places=places), own_vectors=False)
+        checked(Document("a", "text", places=places), Kind.TEXTS)
 
 
 def test_the_content_hash_covers_the_language_of_source_code_by_which_it_is_cut() -> None:

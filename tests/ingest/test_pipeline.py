@@ -13,6 +13,9 @@ from fakes import FakeEmbedder
 from semsearch.errors import CorruptStoreError, InvalidRequestError, MissingDependencyError, StoreError, StoreFullError
 from semsearch.index import sizing
 from semsearch.ingest import pipeline
+from semsearch.ingest.contents import texts as texts_module
+from semsearch.ingest.contents.own_vectors import OwnVectors
+from semsearch.ingest.contents.texts import Texts
 from semsearch.ingest.pipeline import add_documents, try_maintenance
 from semsearch.reports import Progress
 from semsearch.store.documents import DocumentStore
@@ -73,7 +76,7 @@ class Unreadable:
 )
 def test_a_vector_that_is_none_stops_no_other_document(own: DocumentStore, vector: object, reason: str) -> None:
     items = [Document("a", "", vector=[1, 2]), Document("bad", "", vector=vector), Document("z", "", vector=[2, 1])]
-    report = add_documents(own, None, items)
+    report = add_documents(own, OwnVectors(DIM), items)
     assert (report.added, [failure.document_id for failure in report.failed]) == (2, ["bad"])
     assert reason in report.failed[0].reason
     assert stored(own) == ["a", "z"]
@@ -81,13 +84,13 @@ def test_a_vector_that_is_none_stops_no_other_document(own: DocumentStore, vecto
 
 @pytest.mark.parametrize(("item", "kind"), [({"id": "b"}, "dict"), ("text", "str"), (None, "NoneType")])
 def test_what_is_no_document_is_a_failure_under_its_number(own: DocumentStore, item: object, kind: str) -> None:
-    report = add_documents(own, None, [*numbered(300), item])  # type: ignore[list-item]
+    report = add_documents(own, OwnVectors(DIM), [*numbered(300), item])  # type: ignore[list-item]
     assert report.added == 300
     assert report.failed == (Failure("item 301", f"is a {kind}; documents are semsearch.Document"),)
 
 
 def test_a_failure_of_a_document_without_a_usable_source_or_id_names_what_there_is(own: DocumentStore) -> None:
-    report = add_documents(own, None, [Document("a", "", source=5), Document(["b"], "", source="")])  # type: ignore[arg-type]
+    report = add_documents(own, OwnVectors(DIM), [Document("a", "", source=5), Document(["b"], "", source="")])  # type: ignore[arg-type]
     assert [(failure.where, failure.document_id) for failure in report.failed] == [
         ("document 'a'", "a"), ("document ['b']", None)
     ]  # fmt: skip
@@ -96,7 +99,7 @@ def test_a_failure_of_a_document_without_a_usable_source_or_id_names_what_there_
 @pytest.mark.parametrize(("documents", "kind"), [(Document("a", ""), "Document"), (None, "NoneType"), (5, "int")])
 def test_documents_that_are_not_several_are_refused(own: DocumentStore, documents: object, kind: str) -> None:
     with pytest.raises(InvalidRequestError, match=f"documents is a {kind}; pass several"):
-        add_documents(own, None, documents)  # type: ignore[arg-type]
+        add_documents(own, OwnVectors(DIM), documents)  # type: ignore[arg-type]
 
 
 class SpoilingEmbedder(FakeEmbedder):
@@ -114,7 +117,7 @@ class SpoilingEmbedder(FakeEmbedder):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
 def test_a_document_that_the_model_fails_at_stops_no_other(texts: DocumentStore, value: float) -> None:
-    add_documents(texts, FakeEmbedder, [Document("known", "as it was")])
+    add_documents(texts, Texts(texts, FakeEmbedder), [Document("known", "as it was")])
     items = [
         Document("a", "good text"),
         Document("bad", "spoilt"),
@@ -122,7 +125,7 @@ def test_a_document_that_the_model_fails_at_stops_no_other(texts: DocumentStore,
         Document("known", "now spoilt", source="known.txt"),
         Document("z", "more good text"),
     ]
-    report = add_documents(texts, lambda: SpoilingEmbedder(value), items)
+    report = add_documents(texts, Texts(texts, lambda: SpoilingEmbedder(value)), items)
     assert (report.added, report.updated, report.skipped, report.chunks) == (2, 0, 0, 2)
     assert [failure.where for failure in report.failed] == ["document 'bad'", "document 'long'", "known.txt"]
     assert all("the model gave no usable vector for it" in failure.reason for failure in report.failed)
@@ -145,11 +148,11 @@ def test_a_seal_that_fails_is_told_and_not_tried_again_in_the_same_call(
     calls: list[None] = []
     monkeypatch.setattr(sizing, "SEAL_FROM", 100)
     monkeypatch.setattr(pipeline, "seal", failing(StoreFullError(own.root), calls))
-    assert add_documents(own, None, numbered(1_000)).added == 1_000
+    assert add_documents(own, OwnVectors(DIM), numbered(1_000)).added == 1_000
     assert len(calls) == 1
     assert "no space is left" in caplog.text
     assert len(stored(own)) == 1_000
-    assert add_documents(own, None, [Document("new", "", vector=[1, 2])]).added == 1
+    assert add_documents(own, OwnVectors(DIM), [Document("new", "", vector=[1, 2])]).added == 1
     assert len(calls) == 2
 
 
@@ -157,7 +160,7 @@ def test_a_seal_that_finds_damage_raises(own: DocumentStore, monkeypatch: pytest
     monkeypatch.setattr(sizing, "SEAL_FROM", 100)
     monkeypatch.setattr(pipeline, "seal", failing(CorruptStoreError(own.root, "cut short"), []))
     with pytest.raises(CorruptStoreError):
-        add_documents(own, None, numbered(200))
+        add_documents(own, OwnVectors(DIM), numbered(200))
 
 
 @pytest.mark.parametrize("error", [StoreError("x"), MissingDependencyError("x"), OSError("x")])
@@ -180,7 +183,7 @@ class Slow(FakeEmbedder):
 def test_an_interruption_does_not_wait_for_what_is_still_to_be_embedded(
     texts: DocumentStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "_PIECE_CHARACTERS", 2_000)
+    monkeypatch.setattr(texts_module, "_PIECE_CHARACTERS", 2_000)
     model = Slow()
 
     def documents() -> Iterator[Document]:
@@ -188,7 +191,7 @@ def test_an_interruption_does_not_wait_for_what_is_still_to_be_embedded(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        add_documents(texts, lambda: model, documents())
+        add_documents(texts, Texts(texts, lambda: model), documents())
     assert model.document_texts < 1_024
     assert len(stored(texts)) == 0
 
@@ -199,6 +202,6 @@ def test_an_error_of_the_progress_callback_leaves_no_thread_behind(texts: Docume
 
     documents = (Document(str(number), f"text {number}") for number in range(5_000))
     with pytest.raises(RuntimeError, match="enough") as error:
-        add_documents(texts, Slow, documents, refuse)
+        add_documents(texts, Texts(texts, Slow), documents, refuse)
     assert error.traceback  # which holds what ran
     assert not [each for each in threading.enumerate() if each.name.startswith("semsearch-embed")]

@@ -255,7 +255,7 @@ def test_a_named_file_of_another_kind_is_a_failure_that_says_what_to_do(tmp_path
     (tmp_path / name).write_text("text")
     reason = failure(tmp_path / name).reason
     assert "not read" in reason
-    assert reason.endswith("convert it to text, HTML or PDF, or install a reader for them")
+    assert reason.endswith("convert it to text, HTML or PDF (images: to JPEG or PNG), or install a reader for them")
 
 
 def test_files_of_other_kinds_in_a_folder_are_counted_in_the_log(

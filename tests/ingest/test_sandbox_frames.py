@@ -6,6 +6,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from semsearch.ingest.readers.contract import FoundFile
@@ -14,6 +15,7 @@ from semsearch.ingest.sandbox.frames import (
     Frame,
     FrameError,
     Note,
+    file_of,
     item_frame,
     item_of,
     packed,
@@ -36,8 +38,8 @@ def through_a_pipe(data: bytes, bounds: Bounds = BOUNDS) -> Frame | None:
         return read_frame(file, bounds)
 
 
-def raw(values: bytes, text: bytes = b"") -> bytes:
-    return struct.pack(">II", len(values), len(text)) + values + text
+def raw(values: bytes, text: bytes = b"", pixels: bytes = b"") -> bytes:
+    return struct.pack(">III", len(values), len(text), len(pixels)) + values + text + pixels
 
 
 @pytest.mark.parametrize(
@@ -58,10 +60,36 @@ def test_an_item_is_the_same_after_a_pipe(item: Document | Failure) -> None:
     assert item_of(frame) == item
 
 
-def test_a_request_is_the_path_and_the_id(tmp_path: Path) -> None:
-    frame = through_a_pipe(packed(request_frame(FoundFile(tmp_path / "\udce4", "id")), BOUNDS))
+def test_an_image_is_the_same_after_a_pipe() -> None:
+    square = np.arange(3 * 4 * 4, dtype=np.uint8).reshape(3, 4, 4)
+    frame = through_a_pipe(packed(item_frame(Document("1", "caption", image=square)), BOUNDS))
     assert frame is not None
-    assert frame.values == {"path": str(tmp_path / "\udce4"), "document_id": "id"}
+    item = item_of(frame)
+    assert isinstance(item, Document)
+    assert item.text == "caption"
+    assert np.array_equal(item.image, square)
+
+
+@pytest.mark.parametrize(
+    ("side", "pixels"),
+    [(None, b"x" * 12), (2, b""), (2, b"x" * 11), (2, b"x" * 13), (0, b""), (-2, b"x" * 12), ("2", b"x" * 12)],
+)
+def test_pixels_that_are_no_square_are_refused(side: object, pixels: bytes) -> None:
+    assert item_of(Frame(DOCUMENT | {"square": 2}, pixels=b"x" * 12)).image.shape == (3, 2, 2)
+    with pytest.raises(FrameError, match="pixels that are no square"):
+        item_of(Frame(DOCUMENT | {"square": side}, pixels=pixels))
+
+
+@pytest.mark.parametrize("image", [b"bytes", Path("a.jpg"), np.zeros((3, 2, 2), np.float32)], ids=str)
+def test_only_pixels_can_be_sent_as_an_image(image: object) -> None:
+    with pytest.raises(FrameError, match="an image that is no pixels"):
+        item_frame(Document("1", image=image))
+
+
+def test_a_request_comes_back_as_the_file_that_was_found(tmp_path: Path) -> None:
+    frame = through_a_pipe(packed(request_frame(FoundFile(tmp_path / "\udce4", "id", 64)), BOUNDS))
+    assert frame is not None
+    assert file_of(frame) == FoundFile(tmp_path / "\udce4", "id", 64)
 
 
 def test_notes_are_notes() -> None:
@@ -74,16 +102,17 @@ def test_reasons_are_cut() -> None:
     assert len(failure.reason) == 2_000
 
 
-@pytest.mark.parametrize("count", [0, 3, 8, 9, 12])
+@pytest.mark.parametrize("count", [0, 3, 12, 13, 16, 20])
 def test_a_pipe_that_closes_before_a_message_has_ended_gives_none(count: int) -> None:
-    assert through_a_pipe(raw(b"{}", b"text")[:count]) is None
+    assert through_a_pipe(raw(b"{}", b"text", b"pixels")[:count]) is None
 
 
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
-        (struct.pack(">II", 1_001, 0), "1,001 bytes of metadata and places, above 1,000"),
-        (struct.pack(">II", 0, 41), "a text of 41 bytes, above 40"),
+        (struct.pack(">III", 1_001, 0, 0), "1,001 bytes of metadata and places, above 1,000"),
+        (struct.pack(">III", 0, 41, 0), "a text of 41 bytes, above 40"),
+        (struct.pack(">III", 0, 0, 12_582_913), "12,582,913 bytes of pixels, above 12,582,912"),
         (raw(b""), "not JSON"),
         (raw(b"{"), "not JSON"),
         (raw(b"[" * 999), "not JSON"),

@@ -9,7 +9,7 @@ import pytest
 from fakes import FakeEmbedder
 
 from semsearch.collection import Collection
-from semsearch.ingest import reading, sync
+from semsearch.ingest import reading
 from semsearch.reports import AddReport, FileOutcome, FileReport, SyncPlan
 from semsearch.types import Limits
 
@@ -166,7 +166,7 @@ def test_a_file_whose_reader_is_gone_has_not_vanished(collection: Collection, mo
     write("a.txt", "one")
     write("b.html", "<p>two</p>")
     collection.sync(["docs"])
-    monkeypatch.setattr(sync, "READERS", {".txt": sync.READERS[".txt"]})
+    monkeypatch.setattr(reading, "READERS", {".txt": reading.READERS[".txt"]})
     report = collection.sync(["docs"], remove=True)
     assert outcomes(report) == {"docs/a.txt": "skipped", "docs/b.html": "unread"}
     assert ids(collection) == ["docs/a.txt", "docs/b.html"]

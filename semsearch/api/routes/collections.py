@@ -39,6 +39,7 @@ def search(collection: Opened, body: SearchRequest) -> SearchResult:
         body.query,
         vector=body.vector,
         expression=body.expression,
+        read_files=False,  # of this machine, for a stranger
         relevant=body.relevant,
         irrelevant=body.irrelevant,
         k=body.k,

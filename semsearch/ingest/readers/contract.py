@@ -10,10 +10,17 @@ from semsearch.types import Document, Failure, Limits
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A regular file: its absolute path, and the id of the document in it."""
+    """A regular file.
+
+    Attributes:
+        path: absolute.
+        document_id: of the document in it.
+        image_size: side of the square that it is brought to, if it is read as an image.
+    """
 
     path: Path
     document_id: str
+    image_size: int | None = None
 
 
 Read: TypeAlias = Callable[[FoundFile, Limits], Iterator[Document | Failure]]

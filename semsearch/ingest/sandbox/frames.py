@@ -1,4 +1,4 @@
-"""What a sandbox and its workers write to each other: a JSON object, with a text beside it, behind their two lengths.
+"""What a sandbox and its workers write to each other: a JSON object, a text and pixels, behind their three lengths.
 
 A worker may have been taken over by the file that it parses. So its messages are data only, are bounded before they are
 read, and have their shapes checked here; whether a document can be stored is judged at the gate, as for all documents.
@@ -12,12 +12,17 @@ from collections.abc import Mapping
 from dataclasses import astuple
 from enum import Enum
 from io import FileIO
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+import numpy as np
+
+from semsearch.images.embedder import LARGEST
+from semsearch.images.protocol import Pixels
 from semsearch.ingest.readers.contract import FoundFile
 from semsearch.types import Document, Failure, Limits, Place
 
-_LENGTHS = struct.Struct(">II")  # of the object and of the text, in bytes
+_LENGTHS = struct.Struct(">III")  # of the object, of the text and of the pixels, in bytes
 _ENCODING = ("utf-8", "surrogatepass")  # lone surrogates are the gate's to replace, and to count
 _REASON_CHARACTERS = 2_000
 
@@ -34,18 +39,20 @@ class Note(Enum):
 
 
 class Frame(NamedTuple):
-    """One message: its object, its text, and its length in bytes where it has been read."""
+    """One message: its object, its text, its pixels, and its length in bytes where it has been read."""
 
     values: dict[str, Any]
     text: str = ""
+    pixels: bytes | bytearray = b""
     size: int = 0
 
 
 class Bounds(NamedTuple):
-    """The most bytes that a message's object and text may have."""
+    """The most bytes that a message's object, text and pixels may have."""
 
     values: int
     text: int
+    pixels: int = 3 * LARGEST**2
 
     @classmethod
     def of(cls, limits: Limits) -> "Bounds":
@@ -64,8 +71,8 @@ def packed(frame: Frame, bounds: Bounds) -> bytes:
     except (TypeError, ValueError, RecursionError) as error:
         raise FrameError(f"is not JSON: {error}") from error
     text = frame.text.encode(*_ENCODING)
-    _check_lengths(len(values), len(text), bounds)
-    return _LENGTHS.pack(len(values), len(text)) + values + text
+    _check_lengths(len(values), len(text), len(frame.pixels), bounds)
+    return _LENGTHS.pack(len(values), len(text), len(frame.pixels)) + values + text + frame.pixels
 
 
 def write_all(descriptor: int, message: bytes) -> None:
@@ -84,17 +91,24 @@ def read_frame(source: FileIO, bounds: Bounds) -> Frame | None:
     lengths = _read(source, _LENGTHS.size)
     if lengths is None:
         return None
-    values_length, text_length = _LENGTHS.unpack(lengths)
-    _check_lengths(values_length, text_length, bounds)
-    data = _read(source, values_length + text_length)
+    values_length, text_length, pixels_length = _LENGTHS.unpack(lengths)
+    _check_lengths(values_length, text_length, pixels_length, bounds)
+    data = _read(source, values_length + text_length + pixels_length)
     if data is None:
         return None
-    return Frame(_object(data[:values_length]), _decoded(data[values_length:]), len(data))
+    text_end = values_length + text_length
+    text = _decoded(data[values_length:text_end])
+    return Frame(_object(data[:values_length]), text, data[text_end:], len(data))
 
 
 def request_frame(file: FoundFile) -> Frame:
     """Ask a worker to parse a file."""
-    return Frame({"path": str(file.path), "document_id": file.document_id})
+    return Frame({"path": str(file.path), "document_id": file.document_id, "image_size": file.image_size})
+
+
+def file_of(frame: Frame) -> FoundFile:
+    """What a worker is asked to parse."""
+    return FoundFile(Path(frame.values["path"]), frame.values["document_id"], frame.values["image_size"])
 
 
 def item_frame(item: Document | Failure) -> Frame:
@@ -104,6 +118,9 @@ def item_frame(item: Document | Failure) -> Frame:
         return Frame({"is": "failure", "where": item.where, "reason": reason, "document_id": item.document_id})
     if not isinstance(item, Document):
         _refuse(f"is a {type(item).__name__}, and neither a document nor a failure")
+    square = item.image
+    if square is not None and not (isinstance(square, np.ndarray) and square.dtype == np.uint8):
+        _refuse("has an image that is no pixels")
     values = {
         "is": "document",
         "id": item.id,
@@ -112,8 +129,9 @@ def item_frame(item: Document | Failure) -> Frame:
         "source": item.source,
         "vector": item.vector,
         "places": [astuple(place) for place in item.places],
+        "square": None if square is None else square.shape[-1],
     }
-    return Frame(values, item.text)
+    return Frame(values, item.text, b"" if square is None else square.tobytes())
 
 
 def item_of(frame: Frame) -> Document | Failure | Note:
@@ -133,6 +151,7 @@ def item_of(frame: Frame) -> Document | Failure | Note:
                 _text_or_none(values, "source"),
                 _vector(values.get("vector")),
                 tuple(_place(each) for each in _checked(values, "places", list)),
+                _square(values.get("square"), frame.pixels),
             )
         case "failure":
             reason = _text(values, "reason")[:_REASON_CHARACTERS]
@@ -148,11 +167,13 @@ def enforced_words(values: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(word for word in _checked(values, "enforced", list) if isinstance(word, str))
 
 
-def _check_lengths(values: int, text: int, bounds: Bounds) -> None:
+def _check_lengths(values: int, text: int, pixels: int, bounds: Bounds) -> None:
     if text > bounds.text:
         _refuse(f"has a text of {text:,} bytes, above {bounds.text:,}")
     if values > bounds.values:
         _refuse(f"has {values:,} bytes of metadata and places, above {bounds.values:,}")
+    if pixels > bounds.pixels:
+        _refuse(f"has {pixels:,} bytes of pixels, above {bounds.pixels:,}")
 
 
 def _refuse(problem: str) -> NoReturn:
@@ -208,6 +229,14 @@ def _vector(value: object) -> list[float] | None:
     if not isinstance(value, list) or not all(type(number) in {int, float} for number in value):
         _refuse("has a vector that is no list of numbers")
     return value
+
+
+def _square(side: object, pixels: bytes | bytearray) -> Pixels | None:
+    if side is None and not pixels:
+        return None
+    if type(side) is not int or side < 1 or 3 * side**2 != len(pixels):
+        _refuse("has pixels that are no square")
+    return np.frombuffer(pixels, np.uint8).reshape(3, side, side)
 
 
 def _place(value: object) -> Place:

@@ -13,7 +13,16 @@ from pathlib import Path
 
 from semsearch.ingest.readers.contract import FoundFile, Reader
 from semsearch.ingest.sandbox.confinement import allow_cpu, confine
-from semsearch.ingest.sandbox.frames import Bounds, Frame, FrameError, item_frame, packed, read_frame, write_all
+from semsearch.ingest.sandbox.frames import (
+    Bounds,
+    Frame,
+    FrameError,
+    file_of,
+    item_frame,
+    packed,
+    read_frame,
+    write_all,
+)
 from semsearch.ingest.sandbox.reasons import over_text, raised
 from semsearch.types import Document, Failure, Limits
 
@@ -29,7 +38,7 @@ def main(start: str) -> None:
     write_all(answers, packed(Frame({"is": "ready", "enforced": enforced}), bounds))
     with FileIO(requests) as source:
         while (request := read_frame(source, bounds)) is not None:
-            file = FoundFile(Path(request.values["path"]), request.values["document_id"])
+            file = file_of(request)
             allow_cpu(limits.cpu_seconds)
             for message in _messages(readers, file, limits):
                 write_all(answers, message)

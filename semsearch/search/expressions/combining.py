@@ -12,10 +12,12 @@ from semsearch.search.expressions.parts import (
     ChunkPart,
     DocumentPart,
     Expression,
+    ImagePart,
     Source,
     TextPart,
     VectorPart,
 )
+from semsearch.search.image_vectors import ImageVectors
 from semsearch.search.query_vectors import QueryVectors
 from semsearch.search.snapshot import Snapshot
 from semsearch.types import Ids, Vectors
@@ -27,14 +29,18 @@ _NOTHING = 0.01
 _Sum = npt.NDArray[np.float64]  # (dim,)
 
 
-def with_texts_embedded(expression: Expression, vectors: QueryVectors) -> Expression:
-    """The expression with the vectors of its texts."""
-    return tuple(
-        replace(part, source=replace(part.source, vector=vectors.of(part.source.text)))
-        if isinstance(part.source, TextPart)
-        else part
-        for part in expression
-    )
+def with_vectors(expression: Expression, texts: QueryVectors | None, images: ImageVectors | None) -> Expression:
+    """The expression with the vectors of its texts and images, as far as there are models for them."""
+    return tuple(replace(part, source=_embedded(part.source, texts, images)) for part in expression)
+
+
+def _embedded(source: Source, texts: QueryVectors | None, images: ImageVectors | None) -> Source:
+    match source:
+        case TextPart() if texts is not None:
+            return replace(source, vector=texts.of(source.text))
+        case ImagePart() if images is not None:
+            return replace(source, vector=images.of(source.image))
+    return source
 
 
 def combine(expression: Expression, snapshot: Snapshot) -> tuple[Vectors, Ids]:
@@ -70,7 +76,7 @@ def _named(source: Source, snapshot: Snapshot) -> Ids:
 def _vector(source: Source, named: Ids, snapshot: Snapshot) -> _Sum:
     """The vector of a part, normalised."""
     match source:
-        case TextPart(_, vector):
+        case TextPart(_, vector) | ImagePart(_, _, vector):
             return np.asarray(vector, np.float64).ravel()
         case VectorPart(numbers):
             return np.array(numbers, np.float64)

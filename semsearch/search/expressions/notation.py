@@ -3,16 +3,22 @@
     +"king" -"man" +"woman"         [{"text": "king"}, {"text": "man", "weight": -1}, {"text": "woman"}]
     0.5*"budget" - doc:2019         [{"text": "budget", "weight": 0.5}, {"doc": "2019", "weight": -1}]
 
-Nothing is looked up: whether there is such a document is found out in `combining`.
+In a collection of images, image:"a.jpg" is a file, and {"image": "..."} one in base64; in Python it may also be a Path,
+bytes or pixels, and {"latent": ...} is a latent.
+
+Nothing is looked up: whether there is such a document, or file, is found out in `combining`.
 """
 
+import base64
+import binascii
 import contextlib
 import itertools
 import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import cast
+from pathlib import Path
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -23,6 +29,7 @@ from semsearch.search.expressions.parts import (
     ChunkPart,
     DocumentPart,
     Expression,
+    ImagePart,
     Part,
     Source,
     TextPart,
@@ -32,7 +39,7 @@ from semsearch.store.filters import parse_filter, shown
 from semsearch.store.texts import storable
 
 MAX_PARTS = 100
-_KINDS = ("text", "vector", "doc", "chunk", "filter")
+_KINDS = ("text", "vector", "doc", "chunk", "filter", "image", "latent")
 _LAST_ID = 2**63 - 1
 _SHOWN = 24  # characters of what cannot be read
 
@@ -42,15 +49,26 @@ _WEIGHT = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*\*\s*")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
 _ESCAPED = re.compile(r'\\(["\\])')
 _WORD = re.compile(r'([^\s":*+-][^\s":*]*+)(?![:*])')
-_STORED = re.compile(r"(doc|chunk):")
+_NAMED = re.compile(r"(doc|chunk|image):")
 _JSON = re.compile(r"(vector|filter):\s*")
 _NAME = re.compile(r'([^\s"]+)')
 _NUMBER = re.compile(r"[0-9]{1,19}")
-_PART = 'expected a word, a "text", doc:ID, chunk:NUMBER, vector:[...] or filter:{...}; anything else goes in quotes'
+_PART = (
+    'expected a word, a "text", doc:ID, chunk:NUMBER, image:PATH, vector:[...] or filter:{...}; '
+    "anything else goes in quotes"
+)
+_EXPECTED = {"doc": "the id of a document", "chunk": "the id of a chunk", "image": "the path of an image file"}
 _ANOTHER = "expected + or - between two parts; a text of several words goes in quotes"
 
 
-def read_expression(given: object, dim: int) -> Expression:
+class Allowed(NamedTuple):
+    """What the parts of an expression may be: vectors of `dim` numbers, and files of this machine where so said."""
+
+    dim: int
+    files: bool = False
+
+
+def read_expression(given: object, allowed: Allowed) -> Expression:
     """The parts of an expression, which is a text, or a list of parts as JSON has them.
 
     Raises:
@@ -59,9 +77,9 @@ def read_expression(given: object, dim: int) -> Expression:
     """
     match given:
         case str():
-            return as_expression(_parts_of_text(given, dim))
+            return as_expression(_parts_of_text(given, allowed))
         case list() | tuple():
-            return as_expression(_part_of_json(each, f"[{at}]", dim) for at, each in enumerate(given))
+            return as_expression(_part_of_json(each, f"[{at}]", allowed) for at, each in enumerate(given))
     raise InvalidExpressionError(f"an expression is a text or a list of parts, and this is a {type(given).__name__}")
 
 
@@ -83,7 +101,7 @@ def is_chunk_id(value: int) -> bool:
 # Text
 
 
-def _parts_of_text(text: str, dim: int) -> Iterator[Part]:
+def _parts_of_text(text: str, allowed: Allowed) -> Iterator[Part]:
     scanner = _Scanner(text)
     is_first = True
     while not scanner.is_at_end():
@@ -92,7 +110,7 @@ def _parts_of_text(text: str, dim: int) -> Iterator[Part]:
             raise scanner.error(_ANOTHER)
         where = f"character {scanner.at + 1}"
         weight = _weight(float(scanner.take(_WEIGHT) or 1), where)
-        source = _source(*scanner.kind_and_value(), where, dim)
+        source = _source(*scanner.kind_and_value(), where, allowed)
         yield Part(source, -weight if sign == "-" else weight)
         is_first = False
 
@@ -118,8 +136,8 @@ class _Scanner:
 
     def kind_and_value(self) -> tuple[str, object]:
         """A part, as it is in JSON."""
-        if (kind := self.take(_STORED)) is not None:
-            return kind, self._id(kind)
+        if (kind := self.take(_NAMED)) is not None:
+            return kind, self._named(kind)
         if (kind := self.take(_JSON)) is not None:
             return kind, self._json()
         return "text", self._quoted_or(_WORD, _PART)
@@ -130,9 +148,11 @@ class _Scanner:
         before = f"in front of {found!r}" if rest else "at the end"
         return _invalid(f"character {self.at + 1}, {before}", expected)
 
-    def _id(self, kind: str) -> str | int:
-        id = self._quoted_or(_NAME, f"expected the id of a {'document' if kind == 'doc' else kind}")
-        return int(id) if kind == "chunk" and _NUMBER.fullmatch(id) else id
+    def _named(self, kind: str) -> str | int | Path:
+        name = self._quoted_or(_NAME, f"expected {_EXPECTED[kind]}")
+        if kind == "image":
+            return Path(name)
+        return int(name) if kind == "chunk" and _NUMBER.fullmatch(name) else name
 
     def _quoted_or(self, pattern: re.Pattern[str], expected: str) -> str:
         quoted = self.take(_QUOTED)
@@ -159,21 +179,21 @@ class _Scanner:
 # JSON
 
 
-def _part_of_json(given: object, where: str, dim: int) -> Part:
+def _part_of_json(given: object, where: str, allowed: Allowed) -> Part:
     if not isinstance(given, Mapping):
         raise _invalid(where, f'expected an object such as {{"text": "king"}}, not {shown(given)}')
     kinds = [key for key in given if key != "weight"]
     if len(kinds) != 1 or kinds[0] not in _KINDS:
         raise _invalid(where, f"expected one of {', '.join(_KINDS)}, and a weight if it is not 1, not {shown(kinds)}")
     kind = kinds[0]
-    source = _source(kind, given[kind], f"{where}.{kind}", dim)
+    source = _source(kind, given[kind], f"{where}.{kind}", allowed)
     return Part(source, _weight(given.get("weight", 1), f"{where}.weight"))
 
 
 # Both
 
 
-def _source(kind: str, value: object, where: str, dim: int) -> Source:
+def _source(kind: str, value: object, where: str, allowed: Allowed) -> Source:
     match kind, value:
         case "text", str():
             text = storable(value)[0]
@@ -185,11 +205,44 @@ def _source(kind: str, value: object, where: str, dim: int) -> Source:
         case "chunk", int() if is_chunk_id(value):
             return ChunkPart(value)
         case "vector", _:
-            return VectorPart(tuple(as_vector(value, dim)[0].tolist()))  # type: ignore[arg-type]
+            return VectorPart(tuple(as_vector(value, allowed.dim)[0].tolist()))  # type: ignore[arg-type]
         case "filter", _:
             parse_filter(value)  # type: ignore[arg-type]
             return CentroidPart(value)  # type: ignore[arg-type]
+        case "image" | "latent", _:
+            return image_part(value, where, is_latent=kind == "latent", files=allowed.files)
     raise _invalid(where, f"expected {'a whole number' if kind == 'chunk' else 'text'}, not {shown(value)}")
+
+
+def image_part(value: object, where: str, *, is_latent: bool, files: bool) -> ImagePart:
+    """An image, or a latent, as a part.
+
+    Raises:
+        InvalidExpressionError: it is neither, or it is a file and files are not read.
+    """
+    if is_latent:
+        latent = np.asarray(value)
+        if latent.ndim != 3 or not (
+            np.issubdtype(latent.dtype, np.floating) or np.issubdtype(latent.dtype, np.integer)
+        ):
+            raise _invalid(where, f"expected the numbers of a latent, (channels, height, width), not {shown(value)}")
+        return ImagePart.of(latent.astype(np.float32))
+    match value:
+        case Path() if not files:
+            raise _invalid(
+                where, 'files are not read for whom this comes from: give the image itself, {"image": BASE64}'
+            )
+        case Path() | bytes():
+            return ImagePart.of(value)
+        case np.ndarray() if value.dtype == np.uint8 and value.ndim == 3 and value.shape[0] == 3:
+            return ImagePart.of(value)
+        case str():
+            with contextlib.suppress(binascii.Error, ValueError):
+                return ImagePart.of(base64.b64decode(value, validate=True))
+    raise _invalid(
+        where,
+        f"expected an image: a Path, bytes, or uint8 pixels (3, height, width); in JSON, base64; not {shown(value)}",
+    )
 
 
 def _weight(value: object, where: str) -> float:

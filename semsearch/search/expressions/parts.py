@@ -1,9 +1,12 @@
 """What an expression is made of; how it is written is in `notation`, and what becomes of it in `combining`."""
 
+import hashlib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeAlias
 
-from semsearch.types import Filter, Vectors
+from semsearch.images.protocol import Latents
+from semsearch.types import Filter, ImageSource, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +15,29 @@ class TextPart:
 
     text: str
     vector: Vectors | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """What the model makes of an image, or of a latent; `vector` (1, dim) as soon as it is embedded.
+
+    `key` stands for the image wherever parts are compared.
+    """
+
+    key: str
+    image: ImageSource | Latents = field(compare=False, repr=False)
+    vector: Vectors | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, image: ImageSource | Latents) -> "ImagePart":
+        """The part for an image."""
+        match image:
+            case Path():
+                return cls(f"file {image}", image)
+            case bytes():
+                return cls(hashlib.sha256(image).hexdigest(), image)
+        told = f"{image.dtype} {image.shape} {hashlib.sha256(image.tobytes()).hexdigest()}"
+        return cls(told, image)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +68,7 @@ class CentroidPart:
     filter: Filter
 
 
-Source: TypeAlias = TextPart | VectorPart | DocumentPart | ChunkPart | CentroidPart
+Source: TypeAlias = TextPart | ImagePart | VectorPart | DocumentPart | ChunkPart | CentroidPart
 
 
 @dataclass(frozen=True, slots=True)

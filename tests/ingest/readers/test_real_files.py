@@ -11,6 +11,7 @@ from semsearch.ingest.gate import checked
 from semsearch.ingest.readers.contract import FoundFile
 from semsearch.ingest.readers.registry import READERS
 from semsearch.ingest.reading import Reading
+from semsearch.store.records import Kind
 from semsearch.types import Document, Failure, Limits
 
 FILES = Path(os.environ.get("SEMSEARCH_TEST_DATA", "no-such-folder")) / "ingest"
@@ -64,7 +65,7 @@ def test_every_document_can_be_stored_and_every_failure_is_one_line(
             if isinstance(item, Failure):
                 assert len(item.reason.splitlines()) == 1
             elif item.text.strip():
-                checked(item, own_vectors=False)
+                checked(item, Kind.TEXTS)
             else:
                 with pytest.raises(InvalidDocumentError, match="it is empty"):
-                    checked(item, own_vectors=False)
+                    checked(item, Kind.TEXTS)

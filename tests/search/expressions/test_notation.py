@@ -16,12 +16,13 @@ from semsearch.errors import (
     InvalidFilterError,
     InvalidVectorError,
 )
-from semsearch.search.expressions.notation import MAX_PARTS, read_expression
+from semsearch.search.expressions.notation import MAX_PARTS, Allowed, image_part, read_expression
 from semsearch.search.expressions.parts import (
     CentroidPart,
     ChunkPart,
     DocumentPart,
     Expression,
+    ImagePart,
     Part,
     TextPart,
     VectorPart,
@@ -29,7 +30,7 @@ from semsearch.search.expressions.parts import (
 
 
 def parts(text: str) -> Expression:
-    return read_expression(text, 2)
+    return read_expression(text, Allowed(2))
 
 
 READ = [
@@ -129,7 +130,7 @@ JSON_READ = [
 
 @pytest.mark.parametrize(("given", "text"), JSON_READ)
 def test_json_is_read_as_the_same_parts_as_the_text(given: object, text: str) -> None:
-    assert read_expression(given, 2) == parts(text)
+    assert read_expression(given, Allowed(2)) == parts(text)
 
 
 PAGE = (Path(__file__).parents[3] / "docs/expressions.md").read_text(encoding="utf-8")
@@ -142,7 +143,29 @@ def test_the_docs_have_a_row_for_each_kind_of_part_and_for_weights() -> None:
 
 @pytest.mark.parametrize(("text", "as_json"), TABLE)
 def test_the_two_forms_in_a_row_of_the_docs_are_the_same(text: str, as_json: str) -> None:
-    assert parts(text) == read_expression([json.loads(as_json)], 2)
+    assert parts(text) == read_expression([json.loads(as_json)], Allowed(2))
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "weight"),
+    [
+        ("image:a.jpg", "a.jpg", 1),
+        ('-2*image:"my photos/a b.jpg"', "my photos/a b.jpg", -2),
+        ("image:../x/y:z*1.png", "../x/y:z*1.png", 1),
+    ],
+)
+def test_an_image_is_named_by_its_path(text: str, path: str, weight: float) -> None:
+    [part] = read_expression(text, Allowed(2, files=True))
+    assert part == Part(ImagePart.of(Path(path)), weight)
+    assert part.source.image == Path(path)
+
+
+def test_images_are_told_apart_by_what_they_hold() -> None:
+    images = [Path("a"), b"a", b"b", *(np.full((3, 4, 4), value, np.uint8) for value in (1, 2))]
+    parts_of = [image_part(image, "", is_latent=False, files=True) for image in images]
+    parts_of.append(image_part(np.ones((3, 4, 4)), "", is_latent=True, files=False))
+    assert len(set(parts_of)) == len(set(map(repr, parts_of))) == len(images) + 1
+    assert image_part(b"a", "", is_latent=False, files=False) == parts_of[1]
 
 
 JSON_MISTAKES = [
@@ -173,7 +196,7 @@ JSON_MISTAKES = [
 @pytest.mark.parametrize(("given", "message"), JSON_MISTAKES)
 def test_a_mistake_in_json_is_told_with_its_place(given: object, message: str) -> None:
     with pytest.raises(InvalidExpressionError, match=re.escape(message)):
-        read_expression(given, 2)
+        read_expression(given, Allowed(2))
 
 
 TEXTS = st.text(min_size=1, max_size=10).filter(lambda text: bool(text.strip()))
@@ -214,7 +237,7 @@ def in_both_forms(draw: st.DrawFn) -> tuple[str, list[dict[str, object]]]:
 @settings(max_examples=300, deadline=None)
 def test_what_is_said_in_both_forms_is_the_same(forms: tuple[str, list[dict[str, object]]]) -> None:
     text, as_json = forms
-    assert parts(text) == read_expression(as_json, 2)
+    assert parts(text) == read_expression(as_json, Allowed(2))
 
 
 @given(st.text() | st.text(st.sampled_from('ab"\\*+-:. 0129[]{}dochunkfiltervect')))
