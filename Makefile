@@ -40,6 +40,7 @@ bench: install  ## every benchmark whose data is here; results as JSON in benchm
 	$(BIN)/python benchmarks/retrieval_quality.py
 	$(BIN)/python benchmarks/analogies.py
 	$(BIN)/python benchmarks/image_quality.py
+	$(BIN)/python benchmarks/image_directions.py
 	$(BIN)/python benchmarks/image_search.py
 	$(BIN)/python benchmarks/image_adding.py
 	$(BIN)/python benchmarks/metadata.py

@@ -12,6 +12,9 @@ import numpy as np
 from semsearch.errors import InvalidRequestError, MissingDependencyError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 
 _MOST_LABELS = 10  # as many as there are colours that can be told apart
 _OTHERS = "#bbbbbb"
+_ACROSS, _DOWN = 15, 12  # pictures that have room side by side, and one above the other
+_FINER = 3  # places for each of them that are tried
+_CELL = 29  # typographic points of a picture's side
 
 
 def check_picture(path: str | Path) -> None:
@@ -42,10 +48,29 @@ def save(figure: Figure, path: str | Path) -> None:
         raise InvalidRequestError(f"{path} cannot be written: {error}") from error
 
 
-def draw_map(found: MapReport, path: str | Path) -> None:
+def with_room(points: npt.NDArray[np.float32]) -> list[int]:
+    """Which of the points, (n, 2), may have a picture of what they are so that none covers another one; ascending."""
+    if not len(points):
+        return []
+    low, high = points.min(axis=0), points.max(axis=0)
+    places = (points - low) / np.where(high > low, high - low, 1) * [_ACROSS, _DOWN]  # (n, 2), in sides of pictures
+    _, firsts = np.unique((places * _FINER).astype(np.int64), axis=0, return_index=True)
+    chosen: list[int] = []
+    for at in firsts.tolist():
+        if not chosen or np.abs(places[chosen] - places[at]).max(axis=1).min() >= 1:
+            chosen.append(at)
+    return sorted(chosen)
+
+
+def draw_map(found: MapReport, path: str | Path, pictures: Mapping[int, npt.NDArray[np.uint8]] | None = None) -> None:
     """Draw what `Collection.map` gives: a point for each chunk, in the colour of its label.
 
     The ten most frequent labels have colours of their own, all others are grey.
+
+    Args:
+        found: the map.
+        path: of the picture.
+        pictures: what to show in place of some points, by their numbers: (side, side, 3), framed in the point's colour.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
@@ -56,7 +81,10 @@ def draw_map(found: MapReport, path: str | Path) -> None:
 
     figure = Figure(figsize=(8, 6.5), layout="constrained")
     axes = figure.subplots()
-    _draw_points(axes, found)
+    colours = _colours(found)
+    _draw_points(axes, found, colours)
+    for at, picture in (pictures or {}).items():
+        _draw_picture(axes, found.points[at], picture, colours[at])
     x, y = found.axes
     axes.set(xlabel=_axis_label(x, "left", "right"), ylabel=_axis_label(y, "bottom", "top"))
     axes.set_title(f"{len(found.points):,} {'chunk' if len(found.points) == 1 else 'chunks'}", loc="left")
@@ -65,21 +93,43 @@ def draw_map(found: MapReport, path: str | Path) -> None:
     save(figure, path)
 
 
-def _draw_points(axes: Axes, found: MapReport) -> None:
+def _shown(found: MapReport) -> list[str]:
+    """The labels that have colours of their own."""
+    return [label for label, _ in Counter(found.labels).most_common() if label is not None][:_MOST_LABELS]
+
+
+def _colours(found: MapReport) -> list[str]:
+    """Of each point."""
+    shown = _shown(found)
+    others = "C0" if found.label is None else _OTHERS
+    return [f"C{shown.index(label)}" if label in shown else others for label in found.labels]
+
+
+def _draw_points(axes: Axes, found: MapReport, colours: list[str]) -> None:
     """All points, those with other labels or none first, so that they hide none."""
     size = float(np.clip(4_000 / max(len(found.points), 1), 1.5, 30))
-    shown = [label for label, _ in Counter(found.labels).most_common() if label is not None][:_MOST_LABELS]
+    shown = _shown(found)
     numbers = np.array([shown.index(label) if label in shown else -1 for label in found.labels], np.int64)
     legend = {}
     for number in range(-1, len(shown)):
-        points = found.points[numbers == number]
-        colour = _OTHERS if number < 0 and found.label is not None else f"C{max(number, 0)}"
+        [members] = np.nonzero(numbers == number)
+        points = found.points[members]
         name = f"{_plain(shown[number]) if number >= 0 else 'others'} ({len(points):,})"
         if len(points):
+            colour = colours[members[0]]
             legend[name] = axes.scatter(points[:, 0], points[:, 1], s=size, color=colour, linewidths=0, rasterized=True)
     if found.label is not None and legend:
         larger, title = (30 / size) ** 0.5, _plain(found.label)
         axes.legend(legend.values(), legend.keys(), title=title, markerscale=larger, fontsize=8, frameon=False)
+
+
+def _draw_picture(axes: Axes, point: npt.NDArray[np.float32], picture: npt.NDArray[np.uint8], colour: str) -> None:
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+    image = OffsetImage(picture, zoom=_CELL / len(picture))
+    x, y = point.tolist()
+    frame = {"edgecolor": colour, "facecolor": colour, "linewidth": 1.5}
+    axes.add_artist(AnnotationBbox(image, (x, y), pad=0, bboxprops=frame))
 
 
 def _axis_label(axis: MapAxis, low_side: str, high_side: str) -> str:

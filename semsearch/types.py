@@ -17,8 +17,10 @@ ImageSource: TypeAlias = Path | bytes | npt.NDArray[np.uint8]  # a file, its byt
 Ids: TypeAlias = npt.NDArray[np.int64]  # chunk ids
 Metadata: TypeAlias = dict[str, Any]  # a JSON object
 Filter: TypeAlias = Mapping[str, Any]  # {"year": {"$gte": 2020}}, see docs/filters.md
-AxisEnds: TypeAlias = tuple[str | Filter, str | Filter]  # of a map: texts or filters, the low end and the high one
-Expression: TypeAlias = str | Sequence[Mapping[str, Any]]  # 'king - man', or its parts, see docs/expressions.md
+Parts: TypeAlias = Sequence[Mapping[str, Any]]  # of an expression, [{"text": "king"}, {"doc": "a", "weight": -1}]
+Expression: TypeAlias = str | Parts  # 'king - man', or its parts, see docs/expressions.md
+AxisEnd: TypeAlias = str | Filter | Parts  # of a map: a text, a filter, or parts of an expression
+AxisEnds: TypeAlias = tuple[AxisEnd, AxisEnd]  # the low one and the high one
 Range: TypeAlias = tuple[int, int]  # characters of a document's text, from the first up to the second
 
 

@@ -64,10 +64,11 @@ def _word_vector(word: str, dim: int) -> Vectors:
 class FakeImageEmbedder:
     """An ImageEmbedder whose latent is the image itself, at an eighth of its sides: images that look alike are near.
 
-    A black image has a vector without a direction. `images` counts those that were embedded.
+    A black image has a vector without a direction. `images` counts those that were embedded. It is its own Autoencoder.
     """
 
-    device, precision, autoencoder = "cpu", "float32", None
+    device, precision = "cpu", "float32"
+    latent_channels, downscale, scaling_factor, shift_factor = 3, 8, 1.0, 0.0
 
     def __init__(self, size: int = 32, *, name: str = "fake-vae", fingerprint: str = "fake-images") -> None:
         self.name, self.size, self.fingerprint = name, size, f"{fingerprint}-{size}"
@@ -80,10 +81,21 @@ class FakeImageEmbedder:
     def embed_images(self, squares: Pixels) -> tuple[Vectors, Latents]:
         self.calls += 1
         self.images += len(squares)
-        side = self.size // 8
-        cells = squares.astype(np.float32).reshape(len(squares), 3, side, 8, side, 8)
-        latents: Latents = cells.mean(axis=(3, 5)) / 255  # (n, 3, side, side)
+        latents = self.encode(squares)
         return self.vectors(latents), latents
+
+    @property
+    def autoencoder(self) -> "FakeImageEmbedder":
+        return self
+
+    def encode(self, images: Pixels) -> Latents:
+        side = self.size // 8
+        cells = images.astype(np.float32).reshape(len(images), 3, side, 8, side, 8)
+        latents: Latents = cells.mean(axis=(3, 5)) / 255  # (n, 3, side, side)
+        return latents
+
+    def decode(self, latents: Latents, *, size: tuple[int, int] | None = None) -> Images:
+        return self.draw(latents)
 
     def vectors(self, latents: Latents) -> Vectors:
         side = self.size // 8

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.offsetbox import AnnotationBbox
 
-from semsearch.drawing import draw_map
+from semsearch.drawing import draw_map, with_room
 from semsearch.errors import InvalidRequestError
 from semsearch.reports import MapAxis, MapReport
 
@@ -54,6 +56,40 @@ def test_each_point_is_drawn_once_at_its_place_and_all_but_ten_labels_share_a_co
     assert [(xs, colour) for xs, _, colour in drawn][:2] == [([10, 11], "#bbbbbb"), ([3, 12], "C0")]
     assert sorted(x for xs, _, _ in drawn for x in xs) == list(range(13))
     assert all(x == -y for xs, ys, _ in drawn for x, y in zip(xs, ys, strict=True))
+
+
+def test_pictures_are_drawn_at_their_points_in_frames_of_their_labels_colours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+    add = Axes.add_artist
+
+    def noted(axes: Axes, artist: AnnotationBbox) -> object:
+        drawn.append((artist.xy, artist.offsetbox.get_data()[0, 0].tolist(), artist.patch.get_edgecolor()[:3]))
+        return add(axes, artist)
+
+    monkeypatch.setattr(Axes, "add_artist", noted)
+    pictures = {at: np.full((8, 8, 3), 100 + at, np.uint8) for at in (0, 2)}
+    draw_map(report(["sad", "happy", None]), tmp_path / "map.png", pictures)
+    assert [each[:2] for each in drawn] == [((0, 0), [100] * 3), ((2, -2), [102] * 3)]
+    assert [each[2] for each in drawn] == [to_rgb("C0"), to_rgb("#bbbbbb")]
+
+
+def test_pictures_have_room_beside_each_other_and_leave_little_of_it() -> None:
+    rng = np.random.default_rng(3)
+    points = (rng.random((5_000, 2)) * [90, 7] - 20).astype(np.float32)
+    chosen = with_room(points)
+    places = (points + 20) / [90, 7] * [15, 12]  # in sides of pictures
+    apart = np.abs(places[chosen][:, None] - places[chosen][None]).max(axis=2) + np.eye(len(chosen)) * 99
+    assert apart.min() > 0.99
+    assert np.abs(places[:, None] - places[chosen][None]).max(axis=2).min(axis=1).max() < 1.4  # 1 and a third, tried
+    assert 100 < len(chosen) <= 16 * 13
+    assert chosen == sorted(chosen)
+
+
+@pytest.mark.parametrize(("points", "expected"), [(np.zeros((0, 2)), []), (np.ones((3, 2)), [0])])
+def test_no_point_and_points_at_one_place_have_the_room_there_is(points: np.ndarray, expected: list[int]) -> None:
+    assert with_room(points.astype(np.float32)) == expected
 
 
 @pytest.mark.parametrize("label", [None, "mood"])

@@ -14,7 +14,7 @@ from semsearch.api.errors import MEDIA_TYPE, Problem, answer
 from semsearch.api.guards import bounded_body, loopback_host
 from semsearch.api.maintenance import MaintenanceThread
 from semsearch.api.registry import OpenCollections
-from semsearch.api.routes import collections, health
+from semsearch.api.routes import collections, health, images
 from semsearch.config import Settings
 from semsearch.errors import SemsearchError
 from semsearch.index.device import choose_device
@@ -47,6 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(loopback_host)
     app.include_router(health.router)
     app.include_router(collections.router)
+    app.include_router(images.router)
     return app
 
 

@@ -98,10 +98,11 @@ def _semsearch_problem(request: Request, error: SemsearchError) -> Response:
 
 
 def _mistakes(error: RequestValidationError) -> str:
-    mistakes = [_mistake(each["loc"], each["msg"]) for each in error.errors()]
+    mistakes = [_mistake(each["type"], each["loc"], each["msg"]) for each in error.errors()]
     more = len(mistakes) - _SHOWN
     return "; ".join(mistakes[:_SHOWN] + ([f"and {more} more"] if more > 0 else []))
 
 
-def _mistake(place: tuple[str | int, ...], message: str) -> str:
-    return f"{'.'.join(map(str, place))}: {_NOT_AN_OBJECT if place == ('body',) else message}"
+def _mistake(kind: str, place: tuple[str | int, ...], message: str) -> str:
+    is_no_object = place == ("body",) and kind != "value_error"  # which is of fields that do not go together
+    return f"{'.'.join(map(str, place))}: {_NOT_AN_OBJECT if is_no_object else message}"

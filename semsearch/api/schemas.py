@@ -3,10 +3,21 @@
 Only shapes are checked here: what a filter, a vector or a document may hold is the engine's to say.
 """
 
+import base64
+import binascii
 from typing import Annotated, Any, Literal
 
 from fastapi import Path
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from semsearch.config import NAME_PATTERN
 from semsearch.search.query import Fusion
@@ -32,13 +43,27 @@ def _encodable(text: str) -> str:
 Text = Annotated[str, AfterValidator(_encodable)]
 
 
-class _Strict(BaseModel):
+def _from_base64(value: object) -> bytes:
+    if not isinstance(value, str):
+        raise ValueError("an image is the bytes of its file in base64")  # noqa: TRY004 - what pydantic takes for a mistake
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError(f"an image is the bytes of its file in base64, and this is none: {error}") from error
+
+
+ImageBytes = Annotated[
+    bytes, BeforeValidator(_from_base64), WithJsonSchema({"type": "string", "contentEncoding": "base64"})
+]
+
+
+class Strict(BaseModel):
     """Nothing is ignored, and nothing is converted: "5" is not 5."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class _Question(_Strict):
+class _Question(Strict):
     query: Text | None = Field(None, description="text, embedded by the collection's model")
     vector: list[float] | None = Field(
         None, description="as many numbers as the collection's dim, instead of a query or of its embedding"
@@ -49,7 +74,7 @@ class _Question(_Strict):
     filter: dict[str, Any] | None = Field(None, description='on metadata, e.g. {"year": {"$gte": 2020}}')
 
 
-class _Shaping(_Strict):
+class _Shaping(Strict):
     group_by: Literal["document"] | None = Field(None, description="only the best chunk of each document")
     diversity: float = Field(0.0, ge=0, le=1, description="how much it counts that a hit is unlike those before it")
     collapse: float | None = Field(
@@ -83,6 +108,9 @@ class _Shaping(_Strict):
 class SearchRequest(_Question, _Shaping):
     """A query, a vector, or both, how to search, and which hits to make of what is found."""
 
+    image: ImageBytes | None = Field(
+        None, description="in a collection of images, instead of a vector: what to find the like of, in base64"
+    )
     expression: Text | list[dict[str, Any]] | None = Field(
         None, description='instead of a vector: what to combine, as text or as parts, e.g. [{"text": "king"}]'
     )
@@ -104,27 +132,37 @@ class ContextRequest(_Question):
     k: int = Field(20, ge=1, le=1_000, description="hits to choose from")
 
 
-class NewDocument(_Strict):
+class NewDocument(Strict):
     """A document to add, or to replace the one with this id by."""
 
     id: Text
-    text: str
+    image: ImageBytes | None = Field(
+        None, description="for collections of images, and only for them: the bytes of a file, in base64"
+    )
+    text: str | None = Field(None, validate_default=True, description="required, but of an image, whose caption it is")
     title: str | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
     source: Text | None = None
     vector: list[float] | None = Field(None, description="for collections without a model, and only for them")
 
+    @field_validator("text")
+    @classmethod
+    def _is_there(cls, text: str | None, info: ValidationInfo) -> str | None:
+        if text is None and info.data.get("image") is None:
+            raise ValueError("Field required, except where there is an image")
+        return text
+
     def document(self) -> Document:
-        return Document(self.id, self.text, self.metadata, self.title, self.source, self.vector)
+        return Document(self.id, self.text or "", self.metadata, self.title, self.source, self.vector, image=self.image)
 
 
-class AddRequest(_Strict):
+class AddRequest(Strict):
     """Documents to add; those that are refused are in the answer, and stop no other."""
 
     documents: list[NewDocument] = Field(max_length=MAX_DOCUMENTS)
 
 
-class JudgeRequest(_Strict):
+class JudgeRequest(Strict):
     """How relevant a document is to a query."""
 
     query: Text

@@ -1,76 +1,86 @@
 """The commands that draw images from latents: images reconstruct, interpolate, edit."""
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
+from semsearch.cli.operands import (
+    In,
+    Model,
+    Near,
+    Neighbours,
+    Size,
+    Source,
+    Workbench,
+    group,
+    label,
+    operand,
+    workbench,
+)
 from semsearch.cli.output import counted, note_left_out, print_json, print_note, print_text
 from semsearch.cli.parameters import AsJson
-from semsearch.cli.shelf import Shelf
 from semsearch.errors import InvalidRequestError
 from semsearch.files import publish_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from semsearch.images.autoencoder import TorchAutoencoder
-    from semsearch.images.edit import Interpolation, Reconstruction
-    from semsearch.images.operands import Operands
-    from semsearch.images.protocol import Images
+    from semsearch.images.edit import Interpolation
+    from semsearch.images.operands import StoredImage
+    from semsearch.images.protocol import Images, Latents, Pixels
 
 _Drawn: TypeAlias = "tuple[dict[str, bytes], dict[str, Any], str]"  # files by name, facts, and these as text
 _Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder, for the pictures.")]
-_Model = Annotated[
-    str | None, typer.Option("--model", metavar="MODEL", help="An autoencoder, if not the one that comes along.")
-]
-_Size = Annotated[int, typer.Option("--size", metavar="N", help="Side of the middle square that images are cut to.")]
 _STRENGTHS = "-2,-1,0,1,2"
 
 
 def reconstruct(
     context: typer.Context,
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files, of any size.")],
+    images: Annotated[
+        list[str], typer.Argument(metavar="IMAGE...", help="Image files, of any size; of a collection also doc:ID.")
+    ],
     *,
     out: _Out,
-    model: _Model = None,
+    collection: In = None,
+    neighbours: Neighbours = None,
+    model: Model = None,
     as_json: AsJson = False,
 ) -> None:
     """Draw images again from their latents, and measure what is lost."""
-    from semsearch.images.edit import reconstruct
-    from semsearch.images.loading import load_image
-    from semsearch.images.pictures import compared, png
-
     _check_free(out)
-    autoencoder = _autoencoder(context, model)
-    measured, pictures = [], {}
-    for number, path in enumerate(images):
-        pixels = load_image(path)
-        done = reconstruct(autoencoder, pixels)
-        name = f"{number:02d}-{path.stem}"
-        pictures[f"{name}.png"] = png(done.image)
-        pictures[f"{name}-compared.png"] = compared(
-            pixels, done.image, (path.name, f"{done.psnr:.1f} dB, SSIM {done.ssim:.3f}")
-        )
-        measured.append(_measured(path, done))
+    with workbench(context, Source(collection, model, neighbours=neighbours)) as bench:
+        again = [_again(bench, operand(text)) for text in images]
+        near = _near_each(bench, [each.latent for each in again])
+    names = [label(operand(text)) for text in images]
+    pictures: dict[str, bytes] = {}
+    for number, (name, each) in enumerate(zip(names, again, strict=True)):
+        pictures |= {f"{number:02d}-{Path(name).stem}{what}.png": picture for what, picture in each.pictures.items()}
+    if near.hits:
+        pictures["neighbours.png"] = near.below([each.image for each in again], names)
     _write(out, pictures)
-    facts = {"model": autoencoder.name, "images": measured}
-    _tell(out, pictures, facts, _reconstructions_text(measured), as_json=as_json)
+    measured = [{"image": text, **each.facts} for text, each in zip(images, again, strict=True)]
+    facts = {"model": bench.model, "images": measured, **_neighbours_facts(bench, near)}
+    lines = [_reconstructions_text(measured), *_neighbours_text(near, names)]
+    _tell(out, pictures, facts, "\n".join(lines), as_json=as_json)
 
 
 def interpolate(
     context: typer.Context,
-    first: Annotated[Path, typer.Argument(metavar="FIRST", help="An image file.")],
-    second: Annotated[Path, typer.Argument(metavar="SECOND", help="Another one.")],
+    first: Annotated[str, typer.Argument(metavar="FIRST", help="An image file, or doc:ID of a collection.")],
+    second: Annotated[str, typer.Argument(metavar="SECOND", help="Another one.")],
     *,
     out: _Out,
     frames: Annotated[int, typer.Option("--frames", metavar="N", help="Pictures, the two ends included.")] = 9,
     how: Annotated[
         str, typer.Option("--how", metavar="linear|spherical", help="Along a line, or along an arc.")
     ] = "linear",
-    size: _Size = 512,
-    model: _Model = None,
+    collection: In = None,
+    neighbours: Neighbours = None,
+    size: Size = None,
+    model: Model = None,
     as_json: AsJson = False,
 ) -> None:
     """Draw the images between two, and tell how much of a cross-fade they are."""
@@ -78,95 +88,163 @@ def interpolate(
     from semsearch.images.pictures import ANIMATIONS, animation
 
     _check_free(out)
-    operands = _operands(context, model, size)
-    done = interpolate(operands.decode, operands.latent(first), operands.latent(second), frames=frames, how=how)
-    pictures = _frames(done.images, [f"{number / (frames - 1):.2f}" for number in range(frames)])
+    with workbench(context, Source(collection, model, size, neighbours)) as bench:
+        ends = [bench.operands.latent(operand(text)) for text in (first, second)]
+        done = interpolate(bench.operands.decode, *ends, frames=frames, how=how)
+        near = bench.near(done.latents)
+    names = [f"{number / (frames - 1):.2f}" for number in range(frames)]
+    pictures = _frames(done.images, names, near)
     pictures |= {f"animation.{form}": animation(done.images, form) for form in ANIMATIONS}
     _write(out, pictures)
     facts = {"how": how, "cross_fade_psnr": _finite(done.cross_fade_psnr), "ghosting": done.ghosting}
-    _tell(out, pictures, facts, _ghosting_text(done), as_json=as_json)
+    text = "\n".join([_ghosting_text(done), *_neighbours_text(near, names)])
+    _tell(out, pictures, {**facts, **_neighbours_facts(bench, near)}, text, as_json=as_json)
 
 
 def edit(
     context: typer.Context,
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The image file to start from.")],
+    image: Annotated[
+        str, typer.Argument(metavar="IMAGE", help="The image to start from: a file, or doc:ID of a collection.")
+    ],
     *,
     out: _Out,
     minus: Annotated[
-        list[Path] | None, typer.Option("--minus", metavar="IMAGE", help="Subtract it; may be repeated.")
+        list[str] | None, typer.Option("--minus", metavar="IMAGE", help="Subtract it; may be repeated.")
     ] = None,
-    plus: Annotated[list[Path] | None, typer.Option("--plus", metavar="IMAGE", help="Add it; may be repeated.")] = None,
+    plus: Annotated[list[str] | None, typer.Option("--plus", metavar="IMAGE", help="Add it; may be repeated.")] = None,
     direction: Annotated[
-        tuple[Path, Path] | None,
-        typer.Option("--direction", metavar="WITH WITHOUT", help="Folders of images with an attribute, and without."),
+        tuple[str, str] | None,
+        typer.Option(
+            "--direction",
+            metavar="WITH WITHOUT",
+            help="Images with an attribute, and without: folders, or filter:JSON of a collection.",
+        ),
     ] = None,
     strengths: Annotated[
         str | None,
         typer.Option("--strengths", metavar="LIST", help="How far along --direction, -2,-1,0,1,2 if not said."),
     ] = None,
-    size: _Size = 512,
-    model: _Model = None,
+    collection: In = None,
+    neighbours: Neighbours = None,
+    size: Size = None,
+    model: Model = None,
     as_json: AsJson = False,
 ) -> None:
     """Add images to one and subtract others from it, or move it along an attribute."""
-    others = [("-", path) for path in minus or ()] + [("+", path) for path in plus or ()]
+    others = [("-", text) for text in minus or ()] + [("+", text) for text in plus or ()]
     if bool(others) == (direction is not None):
         raise InvalidRequestError("say what to do: --minus and --plus, or --direction")
     if direction is None and strengths is not None:
         raise InvalidRequestError("--strengths are of a --direction, and none is given")
     steps = _parsed_strengths(strengths or _STRENGTHS)
     _check_free(out)
-    operands = _operands(context, model, size)
-    if direction is None:
-        pictures, facts, text = _added_up(operands, image, others)
-    else:
-        pictures, facts, text = _varied(operands, image, direction, steps)
+    with workbench(context, Source(collection, model, size, neighbours)) as bench:
+        if direction is None:
+            pictures, facts, text = _added_up(bench, image, others)
+        else:
+            pictures, facts, text = _varied(bench, image, direction, steps)
     _write(out, pictures)
     _tell(out, pictures, facts, text, as_json=as_json)
 
 
-def _added_up(operands: "Operands", image: Path, others: "Sequence[tuple[str, Path]]") -> _Drawn:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Again:
+    """An image drawn again; `pictures` by the ends of their names."""
+
+    latent: "Latents"
+    image: "Images"
+    facts: dict[str, Any]
+    pictures: dict[str, bytes]
+
+
+def _again(bench: Workbench, given: "Path | StoredImage") -> _Again:
+    """Draw an image again, and compare it; what it could be compared with is not there of a stored one."""
+    from semsearch.images.edit import reconstruct
+    from semsearch.images.pictures import compared, png
+
+    if not isinstance(given, Path):
+        latent = bench.operands.latent(given)
+        image = bench.operands.decode(latent[None])[0]
+        facts = {"psnr": None, "ssim": None, "compression": image.size / latent.size}
+        return _Again(latent, image, {"latent": list(latent.shape), **facts}, {"": png(image)})
+    pixels = _pixels(bench, given)
+    done = reconstruct(bench.operands.autoencoder, pixels)
+    facts = {"psnr": _finite(done.psnr), "ssim": done.ssim, "compression": done.compression}
+    beside = compared(pixels, done.image, (given.name, f"{done.psnr:.1f} dB, SSIM {done.ssim:.3f}"))
+    pictures = {"": png(done.image), "-compared": beside}
+    return _Again(done.latent, done.image, {"latent": list(done.latent.shape), **facts}, pictures)
+
+
+def _pixels(bench: Workbench, path: Path) -> "Pixels":
+    """An image as it is, or, where it is compared with those of a collection, as these are."""
+    from semsearch.images.embedder import to_square
+    from semsearch.images.loading import load_image
+
+    return load_image(path) if bench.collection is None else to_square(path, bench.operands.size)
+
+
+def _near_each(bench: Workbench, latents: "Sequence[Latents]") -> Near:
+    """As `Workbench.near`, of latents that are of one size only where there is a collection."""
+    import numpy as np
+
+    return bench.near(np.stack(latents) if bench.collection is not None else np.zeros((0, 1, 1, 1), np.float32))
+
+
+def _added_up(bench: Workbench, image: str, others: "Sequence[tuple[str, str]]") -> _Drawn:
     from semsearch.images.edit import add_up
-    from semsearch.images.pictures import png, strip
+    from semsearch.images.pictures import png
 
     signed = [("+", image), *others]
-    latents = [operands.latent(path) for _, path in signed]
-    done = add_up(operands.decode, latents, [1.0 if sign == "+" else -1.0 for sign, _ in signed])
-    captions = [image.name, *(f"{sign} {path.name}" for sign, path in others), "="]
-    pictures = {"result.png": png(done.image), "strip.png": strip([*done.terms, done.image], captions)}
-    facts = {"terms": [f"{sign}{path}" for sign, path in signed], "pixel_psnr": _finite(done.pixel_psnr)}
-    return pictures, facts, f"against the same sum of pixels: {done.pixel_psnr:.1f} dB"
+    latents = [bench.operands.latent(operand(text)) for _, text in signed]
+    done = add_up(bench.operands.decode, latents, [1.0 if sign == "+" else -1.0 for sign, _ in signed])
+    near = bench.near(done.latent[None])
+    captions = [label(operand(image)), *(f"{sign} {label(operand(text))}" for sign, text in others), "="]
+    pictures = {"result.png": png(done.image), "strip.png": near.below([*done.terms, done.image], captions)}
+    facts = {"terms": [f"{sign}{text}" for sign, text in signed], "pixel_psnr": _finite(done.pixel_psnr)}
+    lines = [f"against the same sum of pixels: {done.pixel_psnr:.1f} dB", *_neighbours_text(near, ["="])]
+    return pictures, {**facts, **_neighbours_facts(bench, near)}, "\n".join(lines)
 
 
-def _varied(operands: "Operands", image: Path, folders: tuple[Path, Path], strengths: "Sequence[float]") -> _Drawn:
+def _varied(bench: Workbench, image: str, groups: tuple[str, str], strengths: "Sequence[float]") -> _Drawn:
     from semsearch.images.edit import vary
 
-    positive, negative = (operands.latents(folder, left_out=note_left_out) for folder in folders)
-    done = vary(operands.decode, operands.latent(image), positive, negative, strengths)
-    pictures = _frames(done.images, [f"{strength:+g}" if strength else "0" for strength in strengths])
-    facts = {"strengths": list(done.strengths), "with": len(positive), "without": len(negative)}
-    return pictures, facts, f"from {counted(len(negative), 'image')} without towards {len(positive)} with"
+    (positive, with_it), (negative, without) = (
+        bench.operands.mean(group("--direction", text), note_left_out) for text in groups
+    )
+    latent = bench.operands.latent(operand(image))
+    done = vary(bench.operands.decode, latent, positive[None], negative[None], strengths)
+    near = bench.near(done.latents)
+    names = [f"{strength:+g}" if strength else "0" for strength in strengths]
+    facts = {"strengths": list(done.strengths), "with": with_it, "without": without}
+    lines = [f"from {counted(without, 'image')} without towards {with_it} with", *_neighbours_text(near, names)]
+    return _frames(done.images, names, near), {**facts, **_neighbours_facts(bench, near)}, "\n".join(lines)
 
 
-def _frames(images: "Images", captions: "Sequence[str]") -> dict[str, bytes]:
-    """Each image by its number, and all of them as a strip."""
-    from semsearch.images.pictures import png, strip
+def _frames(images: "Images", captions: "Sequence[str]", near: Near) -> dict[str, bytes]:
+    """Each image by its number, and all of them as a strip, above what is near to them."""
+    from semsearch.images.pictures import png
 
     frames = {f"frame-{number:02d}.png": png(image) for number, image in enumerate(images)}
-    return {**frames, "strip.png": strip(images, captions)}
+    return {**frames, "strip.png": near.below([*images], captions)}
 
 
-def _measured(path: Path, done: "Reconstruction") -> dict[str, Any]:
-    measures = {"psnr": _finite(done.psnr), "ssim": done.ssim, "compression": done.compression}
-    return {"image": str(path), "latent": list(done.latent.shape), **measures}
+def _neighbours_facts(bench: Workbench, near: Near) -> dict[str, Any]:
+    return {} if bench.collection is None else {"neighbours": near.facts()}
+
+
+def _neighbours_text(near: Near, names: "Sequence[str]") -> list[str]:
+    lines = near.lines(names)
+    return ["", *lines] if lines else []
 
 
 def _reconstructions_text(measured: "Sequence[Mapping[str, Any]]") -> str:
     lines = ["PSNR (dB)   SSIM  COMPRESSION  LATENT        IMAGE"]
     for each in measured:
-        psnr = "identical" if each["psnr"] is None else f"{each['psnr']:.2f}"
+        ssim, psnr = each["ssim"], each["psnr"]
+        told = "-" if ssim is None else "identical" if psnr is None else f"{psnr:.2f}"
         latent = " x ".join(map(str, each["latent"]))
-        lines.append(f"{psnr:>9}  {each['ssim']:.3f}  {each['compression']:>10.1f}x  {latent:<12}  {each['image']}")
+        alike = f"{'-':>5}" if ssim is None else f"{ssim:.3f}"
+        lines.append(f"{told:>9}  {alike}  {each['compression']:>10.1f}x  {latent:<12}  {each['image']}")
     return "\n".join(lines)
 
 
@@ -210,19 +288,6 @@ def _parsed_strengths(text: str) -> list[float]:
     if not all(map(math.isfinite, strengths)):
         raise InvalidRequestError(f"--strengths is {text!r:.80}; all of them have to be finite")
     return strengths
-
-
-def _operands(context: typer.Context, model: str | None, size: int) -> "Operands":
-    from semsearch.images.operands import Operands
-
-    return Operands(_autoencoder(context, model), size)
-
-
-def _autoencoder(context: typer.Context, model: str | None) -> "TorchAutoencoder":
-    from semsearch.images.autoencoder import load_autoencoder
-    from semsearch.images.model_folder import BUNDLED_MODEL
-
-    return load_autoencoder(model or BUNDLED_MODEL, device=Shelf.of(context).settings().device)
 
 
 def _finite(psnr: float) -> float | None:

@@ -6,15 +6,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from semsearch.cli.operands import operand
 from semsearch.cli.output import counted, print_json, print_note, print_text
 from semsearch.cli.parameters import AsJson, CollectionName, FilterText, parsed_filter
 from semsearch.cli.shelf import Shelf
 
 if TYPE_CHECKING:
-    from semsearch.reports import MapAxis, MapReport
-    from semsearch.types import AxisEnds, Filter
+    import numpy as np
+    import numpy.typing as npt
 
-_END = "each a text, or a filter in JSON"
+    from semsearch.collection import Collection
+    from semsearch.reports import MapAxis, MapReport
+    from semsearch.types import AxisEnd, AxisEnds
+
+_END = "each a text, a filter in JSON, doc:ID, or image:PATH"
+_SIDE = 64  # pixels of an image on a map
+_AT_ONCE = 16  # images drawn at once
 
 
 def map_collection(
@@ -45,8 +52,9 @@ def map_collection(
         check_picture(out)
     with Shelf.of(context).open(collection) as opened:
         found = opened.map(label=label, x=horizontal, y=vertical, filter=condition)
+        pictures = {} if out is None or opened.image_size is None else _pictures(opened, found)
     if out is not None:
-        draw_map(found, out)
+        draw_map(found, out, pictures)
         print_note(f"drawn: {out}")
     if as_json:
         print_json(_as_object(found))
@@ -58,11 +66,27 @@ def _parsed_ends(option: str, ends: tuple[str, str] | None) -> "AxisEnds | None"
     return None if ends is None else (_parsed_end(option, ends[0]), _parsed_end(option, ends[1]))
 
 
-def _parsed_end(option: str, text: str) -> "str | Filter":
-    """A filter if it looks like a JSON object, else the text."""
+def _parsed_end(option: str, text: str) -> "AxisEnd":
+    """A filter if it looks like a JSON object, an image or document if it says so, else the text."""
+    if text.startswith(("doc:", "image:")):
+        named = operand(text)
+        return [{"image": named} if isinstance(named, Path) else {"doc": named.document_id}]
     if not text.lstrip().startswith("{"):
         return text
     return parsed_filter(text, option) or {}
+
+
+def _pictures(opened: "Collection", found: "MapReport") -> "dict[int, npt.NDArray[np.uint8]]":
+    """Images, drawn from what is stored of them, for as many points as there is room for."""
+    from semsearch.drawing import with_room
+    from semsearch.images.pictures import thumbnail
+    from semsearch.store.batches import batched
+
+    pictures: dict[int, npt.NDArray[np.uint8]] = {}
+    for some in batched(with_room(found.points), _AT_ONCE):
+        images = opened.draw([found.document_ids[at] for at in some])
+        pictures |= {at: thumbnail(image, _SIDE) for at, image in zip(some, images, strict=True)}
+    return pictures
 
 
 def _as_object(found: "MapReport") -> dict[str, object]:

@@ -1,12 +1,13 @@
 """The half of a collection's methods that leave it as it is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Unpack
 
 import numpy.typing as npt
 
 from semsearch.collection.parts import Parts
 from semsearch.errors import CorruptStoreError, DocumentNotFoundError, InvalidRequestError, StoreError
+from semsearch.images.operands import LatentSource, Operands
 from semsearch.images.protocol import Images, Latents
 from semsearch.ingest.gate import distinct_ids
 from semsearch.reports import CollectionInfo, CollectionReport, MapReport
@@ -29,6 +30,8 @@ from semsearch.types import (
     Page,
     SearchResult,
 )
+
+_BLOCK = 256  # documents whose latents are in memory at once
 
 
 class Readable(Parts):
@@ -142,8 +145,6 @@ class Readable(Parts):
             InvalidRequestError: this is no collection of images, there are no ids, or an id is no str.
             DocumentNotFoundError, CorruptStoreError
         """
-        from semsearch.images.packing import unpack
-
         _ = self._images
         wanted = [ids] if isinstance(ids, str) else list(ids)
         if not wanted:
@@ -154,10 +155,7 @@ class Readable(Parts):
         missing = [each for each in known if each not in found]
         if missing:
             raise DocumentNotFoundError(missing[0])
-        try:
-            return unpack([found[each] for each in wanted])
-        except StoreError as error:
-            raise CorruptStoreError(self._store.path, f"a latent cannot be read: {error}") from error
+        return self._unpacked(found[each] for each in wanted)
 
     def draw(self, ids: Sequence[str]) -> Images:
         """The images of documents, drawn from their latents alone: (n, 3, size, size), float32 in [0, 1].
@@ -165,6 +163,16 @@ class Readable(Parts):
         Raises: as `latents`; ModelError, MissingDependencyError, EmbedderMismatchError.
         """
         return self._images.get().draw(self.latents(ids))
+
+    def operands(self) -> Operands:
+        """Stored images, and others, as what `semsearch.images.edit` takes: all by the model of this collection.
+
+        Raises:
+            InvalidRequestError: this is no collection of images.
+            ModelError, MissingDependencyError, EmbedderMismatchError: its model cannot be had.
+        """
+        embedder = self._images.get()
+        return Operands(embedder.autoencoder, embedder.size, LatentSource(self.latents, self._latents_of))
 
     def context(
         self,
@@ -228,18 +236,20 @@ class Readable(Parts):
 
         Args:
             label: a metadata key whose value each point has.
-            x: two ends of the horizontal axis, at -1 and at 1: filters, for the means of what they match, or texts;
-                without them it is the direction of largest variance.
+            x: two ends of the horizontal axis, at -1 and at 1: filters, for the means of what they match; texts; or
+                parts of an expression, `[{"doc": ID}]`, `[{"image": Path("a.jpg")}]`; without them it is the
+                direction of largest variance.
             y: two ends of the vertical axis, of which only what is orthogonal to the horizontal one counts.
             filter: only chunks of documents that it matches.
 
         Raises:
             InvalidRequestError: the label cannot be a key; an end is a text and the collection has no model; no
                 document matches an end; or the ends of an axis are at one place.
-            InvalidFilterError, EmptyQueryError, EmbedderMismatchError
+            InvalidFilterError, InvalidExpressionError, InvalidDocumentError, EmptyQueryError, EmbedderMismatchError
+            DocumentNotFoundError, ChunkNotFoundError
         """
-        dim, queries = self._store.spec.dim, self._query_vectors
-        return map_vectors(self._snapshots, dim, queries, label=label, x=x, y=y, filter=filter)
+        dim, texts, images = self._store.spec.dim, self._query_vectors, self._image_vectors
+        return map_vectors(self._snapshots, dim, texts, images, label=label, x=x, y=y, filter=filter)
 
     def info(self) -> CollectionInfo:
         """What the collection holds, what made its vectors, and what serves its searches."""
@@ -248,3 +258,24 @@ class Readable(Parts):
 
     def _count_tokens(self, text: str) -> int:
         return self._texts.for_queries().count_tokens([text])[0]
+
+    def _latents_of(self, filter: Filter) -> Iterator[Latents]:
+        """The latents of the documents that a filter matches, by the block, all of one state of the collection."""
+        with self._store.read() as reader:
+            cursor: str | None = None
+            while True:
+                page = reader.page(filter, cursor, _BLOCK)
+                found = reader.latents(document.id for document in page.documents)
+                if found:
+                    yield self._unpacked(found.values())
+                if page.cursor is None:
+                    return
+                cursor = page.cursor
+
+    def _unpacked(self, packed: Iterable[bytes]) -> Latents:
+        from semsearch.images.packing import unpack
+
+        try:
+            return unpack([*packed])
+        except StoreError as error:
+            raise CorruptStoreError(self._store.path, f"a latent cannot be read: {error}") from error

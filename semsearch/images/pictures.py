@@ -29,6 +29,14 @@ def png(image: "Images | Pixels") -> bytes:
     return _saved(_as_image(image), "PNG")
 
 
+def thumbnail(image: "Images | Pixels", side: int) -> "Pixels":
+    """One image scaled to (side, side, 3), uint8, as pictures by matplotlib have it."""
+    from PIL import Image
+
+    whole = _as_image(image)
+    return np.asarray(whole.resize((side, side), Image.Resampling.BOX))
+
+
 def strip(images: "Images | Pixels | Sequence[Images]", captions: Sequence[str] = ()) -> bytes:
     """Images side by side on white, with a caption below each, as PNG.
 
@@ -37,18 +45,33 @@ def strip(images: "Images | Pixels | Sequence[Images]", captions: Sequence[str] 
     """
     if not len(images) or len(captions) not in (0, len(images)):
         raise InvalidRequestError(f"{len(images)} images and {len(captions)} captions: give each image its caption")
+    return sheet([images], [captions] if captions else ())
+
+
+def sheet(rows: "Sequence[Images | Pixels | Sequence[Images | None]]", captions: Sequence[Sequence[str]] = ()) -> bytes:
+    """Rows of images of one size on white, with a caption below each, as PNG; where there is `None`, nothing is.
+
+    Args:
+        rows: some of which may be shorter; at least one has an image.
+        captions: a row for each row, with a caption for each of its images.
+    """
     from PIL import Image, ImageDraw
 
-    height, width = images[0].shape[1:]
+    height, width = next(image.shape[1:] for row in rows for image in row if image is not None)
     below = 2 * _TEXT if captions else 0
-    sheet = Image.new("RGB", (len(images) * (width + _GAP) - _GAP, height + below), "white")
-    draw = ImageDraw.Draw(sheet)
-    for number, image in enumerate(images):
-        left = number * (width + _GAP)
-        sheet.paste(_as_image(image), (left, 0))
-        if captions:
-            _caption(draw, captions[number], left + width / 2, height + below / 2, width)
-    return _saved(sheet, "PNG")
+    across, down = width + _GAP, height + below + _GAP
+    size = (max(map(len, rows)) * across - _GAP, len(rows) * down - _GAP)
+    drawn = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(drawn)
+    for number, row in enumerate(rows):
+        for column, image in enumerate(row):
+            if image is None:
+                continue
+            left, top = column * across, number * down
+            drawn.paste(_as_image(image), (left, top))
+            if captions:
+                _caption(draw, captions[number][column], left + width / 2, top + height + below / 2, width)
+    return _saved(drawn, "PNG")
 
 
 def compared(original: "Pixels", again: "Images", captions: Sequence[str]) -> bytes:

@@ -1,23 +1,29 @@
 """A map of a collection: its vectors projected to two axes; how a map is drawn is `semsearch.drawing`'s.
 
-An axis is a direction of largest variance, or leads from what one filter or text stands for to what another one does.
+An axis is a direction of largest variance, or leads from what one filter, text or expression stands for to what another
+one does.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from semsearch.errors import EmptyQueryError, InvalidRequestError
 from semsearch.reports import MapAxis, MapReport
+from semsearch.search.expressions.combining import combine, with_vectors
+from semsearch.search.expressions.notation import Allowed, read_expression
+from semsearch.search.expressions.parts import ImagePart, TextPart
+from semsearch.search.image_vectors import ImageVectors
 from semsearch.search.principal_axes import Numbers, principal_axes
 from semsearch.search.query_vectors import QueryVectors
 from semsearch.search.snapshot import Snapshot, SnapshotCache
 from semsearch.store.filters import check_key, parse_filter
 from semsearch.store.reader import StoreReader
 from semsearch.store.texts import storable
-from semsearch.types import AxisEnds, Filter, Ids, Vectors
+from semsearch.types import AxisEnd, AxisEnds, Filter, Ids, Parts, Vectors
 
 _BLOCK = 8_192  # rows
 _NO_DIRECTION = 1e-4  # length, where vectors have 1, below which only rounding says where an axis leads
@@ -38,6 +44,7 @@ def map_vectors(
     snapshots: SnapshotCache,
     dim: int,
     queries: QueryVectors | None,
+    images: ImageVectors | None = None,
     *,
     label: str | None = None,
     x: AxisEnds | None = None,
@@ -50,17 +57,21 @@ def map_vectors(
         snapshots: of the collection.
         dim: of its vectors.
         queries: the vectors of texts, `None` if the collection has no model for them.
+        images: the same of images.
         label: a metadata key whose value each point has.
-        x: the two ends of the first axis, filters or texts; without them it is a direction of largest variance.
+        x: the two ends of the first axis, filters, texts or parts of an expression; without them it is a direction of
+            largest variance.
         y: those of the second axis, of which only what is orthogonal to the first one counts.
         filter: only chunks of documents that it matches become points, and count for the variance.
 
     Raises:
-        InvalidRequestError: a key, filter or text of these cannot be, or the two ends of an axis are the same.
+        InvalidRequestError: a key, filter, text or expression of these cannot be, or two ends of an axis are the same.
+        InvalidDocumentError: an image cannot be read as one.
+        DocumentNotFoundError, ChunkNotFoundError
     """
     _check(label, x, y, filter)
     with snapshots.current() as snapshot:
-        rows, ends = _Rows(snapshot, filter), _Ends(snapshot, dim, queries)
+        rows, ends = _Rows(snapshot, filter), _Ends(snapshot, dim, queries, images)
         mean, variance = rows.moments(dim)
         axes = _axes(x, y, ends, rows, mean)
         ids, along = rows.projected(np.stack([axis.direction for axis in axes]))
@@ -76,10 +87,12 @@ def _check(label: str | None, x: AxisEnds | None, y: AxisEnds | None, filter: Fi
         check_key(label)
     for name, ends in {"x": x, "y": y}.items():
         if ends is not None and (isinstance(ends, str) or len(ends) != 2):
-            raise InvalidRequestError(f"{name} is {ends!r:.80}; an axis has two ends, each a text or a filter")
-    filters = [end for end in (*(x or ()), *(y or ()), filter) if end is not None and not isinstance(end, str)]
-    for each in filters:
-        parse_filter(each)
+            raise InvalidRequestError(f"{name} is {ends!r:.80}; an axis has two ends, each a text, a filter or parts")
+    for end in (*(x or ()), *(y or ())):
+        if not isinstance(end, str | list | tuple):
+            parse_filter(end)
+    if filter is not None:
+        parse_filter(filter)
 
 
 class _Rows:
@@ -117,10 +130,10 @@ class _Rows:
 
 
 class _Ends:
-    """Axes between what two filters or texts stand for: the mean of what a filter matches, the vector of a text."""
+    """Axes between what two ends stand for: the mean of what a filter matches, the vector of a text or of parts."""
 
-    def __init__(self, snapshot: Snapshot, dim: int, queries: QueryVectors | None) -> None:
-        self._snapshot, self._dim, self._queries = snapshot, dim, queries
+    def __init__(self, snapshot: Snapshot, dim: int, queries: QueryVectors | None, images: ImageVectors | None) -> None:
+        self._snapshot, self._dim, self._queries, self._images = snapshot, dim, queries, images
 
     def axis(self, name: str, ends: AxisEnds, orthogonal_to: Numbers) -> _Axis:
         """The axis on which one end is at -1 and the other at 1.
@@ -141,18 +154,31 @@ class _Ends:
         direction = way / length
         return _Axis(direction, float((low + high) @ direction) / 2, 2 / length, *named)
 
-    def _vector(self, end: str | Filter) -> Numbers:
-        return self._of_text(end) if isinstance(end, str) else self._of_filter(end)
+    def _vector(self, end: AxisEnd) -> Numbers:
+        if isinstance(end, str):
+            return self._of_text(end)
+        return self._of_filter(end) if isinstance(end, Mapping) else self._of_parts(end)
 
     def _of_text(self, text: str) -> Numbers:
         if self._queries is None:
             raise InvalidRequestError(
                 f"this collection has no model that could say where {text!r:.80} lies: "
-                'let the axis end at filters, like {"year": 2024}'
+                'let the axis end at filters, like {"year": 2024}, or at documents, like [{"doc": "a"}]'
             )
         if not text.strip():
             raise EmptyQueryError("an end of an axis is an empty text: say in words what lies there")
         vector: Numbers = self._queries.of(storable(text)[0])[0].astype(np.float64)
+        return vector
+
+    def _of_parts(self, parts: Parts) -> Numbers:
+        expression = read_expression(parts, Allowed(self._dim, files=True))
+        for part in expression:
+            if isinstance(part.source, TextPart) and self._queries is None:
+                self._of_text(part.source.text)
+            if isinstance(part.source, ImagePart) and self._images is None:
+                raise InvalidRequestError("an axis ends at an image, and this is no collection of images")
+        vectors, _ = combine(with_vectors(expression, self._queries, self._images), self._snapshot)
+        vector: Numbers = vectors[0].astype(np.float64)
         return vector
 
     def _of_filter(self, filter: Filter) -> Numbers:
@@ -186,9 +212,24 @@ def _described(reader: StoreReader, ids: Ids, label: str | None) -> tuple[tuple[
     return tuple(owner.id for owner in owners), tuple(owner.label for owner in owners)
 
 
-def _named(end: str | Filter) -> str:
-    """A text as it is, and of a filter that asks for one value only that value."""
+def _named(end: AxisEnd) -> str:
+    """A text as it is, of a filter that asks for one value only that value, and of parts what they are made of."""
     if isinstance(end, str):
         return end
+    if not isinstance(end, Mapping):
+        return " ".join(_named_part(part) for part in end).removeprefix("+ ")
     values = list(end.values())
     return str(values[0]) if len(values) == 1 and isinstance(values[0], str) else json.dumps(end)
+
+
+def _named_part(part: Mapping[str, object]) -> str:
+    """A part with its sign: `+ cat.jpg`, `- 0.5 x dog.jpg`."""
+    weight = float(part.get("weight", 1))  # type: ignore[arg-type]
+    kind, value = next((key, value) for key, value in part.items() if key != "weight")
+    name = str(value) if kind in ("text", "doc", "chunk") or isinstance(value, Path) else _long(kind, value)
+    factor = "" if abs(weight) == 1 else f"{abs(weight):g} x "
+    return f"{'-' if weight < 0 else '+'} {factor}{name}"
+
+
+def _long(kind: str, value: object) -> str:
+    return json.dumps(value) if kind == "filter" else f"{'an' if kind == 'image' else 'a'} {kind}"

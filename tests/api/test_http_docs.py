@@ -10,8 +10,11 @@ from fastapi.testclient import TestClient
 
 from semsearch.api.app import create_app
 from semsearch.api.guards import MAX_BODY_BYTES
+from semsearch.api.image_schemas import MAX_FRAMES, MAX_GROUP, MAX_NEIGHBOURS, MAX_TERMS
+from semsearch.api.routes.images import MAX_DRAWN
 from semsearch.api.schemas import MAX_DOCUMENTS
 from semsearch.config import Settings
+from semsearch.images.loading import MAX_PIXELS
 from semsearch.search import filter_costs
 
 DOCS = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
@@ -30,13 +33,17 @@ def test_the_table_of_routes_is_the_routes_of_the_service() -> None:
 
 
 def test_there_is_a_curl_example_for_every_documented_route_but_openapi() -> None:
-    paths = {path.replace("{collection}", "handbook") for path in openapi()["paths"]}
-    assert {path for path, _ in CURLS} == paths
+    parts = {"{document_id}": "beach.jpg", "{collection}": "handbook"}
+    paths = set(openapi()["paths"])
+    for part, name in parts.items():
+        paths = {path.replace(part, name) for path in paths}
+    assert {path.replace("photos", "handbook") for path, _ in CURLS} == paths
 
 
 @pytest.mark.parametrize(("path", "body"), CURLS)
 def test_a_curl_example_is_answered_with_200(client: TestClient, path: str, body: str) -> None:
-    path = path.replace("handbook", "texts")
+    for shown, there in {"handbook": "texts", "beach.jpg": "red", "boat.jpg": "blue"}.items():
+        path, body = path.replace(shown, there), body.replace(shown, there)
     answer = client.post(path, json=json.loads(body)) if body else client.get(path)
     assert answer.status_code == 200
 
@@ -47,6 +54,12 @@ def test_a_curl_example_is_answered_with_200(client: TestClient, path: str, body
 def test_a_shown_answer_has_the_shape_of_a_real_one(client: TestClient, route: str, answer: dict[str, Any]) -> None:
     body = {"documents": []} if route == "documents" else {"query": "leave"}
     assert outline(client.post(f"/v1/collections/texts/{route}", json=body).json()) == outline(answer)
+
+
+def test_the_shown_interpolation_has_the_shape_of_a_real_one(client: TestClient) -> None:
+    body = {"first": {"doc": "red"}, "second": {"doc": "blue"}}
+    answer = client.post("/v1/collections/photos/images/interpolate", json=body).json()
+    assert outline(answer) == outline(ANSWERS[4])
 
 
 def outline(value: object) -> object:
@@ -71,7 +84,7 @@ def test_the_shown_info_has_the_shape_of_a_real_one(client: TestClient, monkeypa
 
 def test_the_shown_error_is_the_one_that_is_answered(client: TestClient) -> None:
     answer = client.post("/v1/collections/texts/search", json={"vector": [1, 2]}).json()
-    shown = {**ANSWERS[4], "detail": ANSWERS[4]["detail"].replace("384", "32"), "title": answer["title"]}
+    shown = {**ANSWERS[5], "detail": ANSWERS[5]["detail"].replace("384", "32"), "title": answer["title"]}
     assert answer == shown
 
 
@@ -80,6 +93,12 @@ def test_the_table_of_limits_has_the_limits() -> None:
     assert f"| documents in a call | {MAX_DOCUMENTS} |" in DOCS
     schemas = openapi()["components"]["schemas"]
     assert f"| `k` | {schemas['SearchRequest']['properties']['k']['maximum']:,.0f} |" in DOCS
+    assert f"| `frames`, `strengths` | {MAX_FRAMES} |" in DOCS
+    assert f"| `plus`, `minus` | {MAX_TERMS} each |" in DOCS
+    assert f"| images of `with`, `without` | {MAX_GROUP} each" in DOCS
+    assert f"| `neighbours` | {MAX_NEIGHBOURS} |" in DOCS
+    assert f"| pixels drawn for a request | {MAX_DRAWN:,} |" in DOCS
+    assert f"| pixels of an image that is sent | {MAX_PIXELS:,} |" in DOCS
     assert f"| `token_budget` | {schemas['ContextRequest']['properties']['token_budget']['maximum']:,.0f} |" in DOCS
 
 
@@ -87,17 +106,13 @@ def test_the_schema_is_openapi_3_1_and_every_operation_describes_answers_and_pro
     document = openapi()
     assert document["openapi"].startswith("3.1")
     operations = [operation for methods in document["paths"].values() for operation in methods.values()]
-    assert {operation["operationId"] for operation in operations} == {
-        "healthz",
-        "info",
-        "search",
-        "add",
-        "context",
-        "judge",
-    }
-    assert [set(operation["responses"]) for operation in operations] == [{"200", "default"}] * 6
+    names = ["healthz", "info", "search", "add", "context", "judge", "image", "reconstruct", "interpolate", "edit"]
+    assert [operation["operationId"] for operation in operations] == names
+    assert [set(operation["responses"]) for operation in operations] == [{"200", "default"}] * len(names)
     for operation in operations:
-        assert "$ref" in operation["responses"]["200"]["content"]["application/json"]["schema"]
+        content = operation["responses"]["200"]["content"]
+        assert list(content) == ["image/png"] if operation["operationId"] == "image" else ["application/json"]
+        assert operation["operationId"] == "image" or "$ref" in content["application/json"]["schema"]
         problem = operation["responses"]["default"]["content"]["application/problem+json"]["schema"]
         assert problem["required"] == ["type", "title", "status", "detail", "code"]
 

@@ -109,9 +109,9 @@ def test_every_field_of_a_search_reaches_the_engine(client: TestClient, monkeypa
     options = {"vector": [1.0], "k": 7, "mode": "semantic", "filter": {"a": 1}, "target_recall": 0.5, "exact": True}
     options |= {"fusion": "rrf", "explain": True, "group_by": "document", "diversity": 0.5, "collapse": 0.9}
     options |= {"min_score": 0.1, "rerank": 5, "expand": "section", "facets": ["a.b"], "sort": "-a", "cursor": "c"}
-    options |= {"expression": [{"doc": "a"}], "relevant": ["b", 2], "irrelevant": [3]}
+    options |= {"expression": [{"doc": "a"}], "relevant": ["b", 2], "irrelevant": [3], "image": "aW1hZ2U="}
     assert client.post(SEARCH, json={"query": "q", **options}).status_code == 200
-    assert calls == [("q", options | {"read_files": False})]
+    assert calls == [("q", options | {"read_files": False, "image": b"image"})]
 
 
 def test_every_field_of_a_context_reaches_the_engine(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

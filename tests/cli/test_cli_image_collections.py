@@ -178,3 +178,23 @@ def test_words_by_meaning_are_refused_with_what_to_do(cli: Cli, photos: str) -> 
     run = cli("search", photos, "a red wall", "--mode", "semantic")
     assert run.code == 2
     assert "knows nothing of words: search with an image" in run.err
+
+
+def test_a_map_shows_the_images_and_its_axes_end_at_images(cli: Cli, photos: str, folder: Path) -> None:
+    ends = ["--x", "doc:album/red.png", "image:album/blue.png"]
+    told = cli("images", "map", photos, *ends, "--json").json()
+    at = {point["document_id"]: point["x"] for point in told["points"]}
+    assert (at["album/red.png"], at["album/blue.png"]) == pytest.approx((-1, 1), abs=0.01)
+    assert (told["axes"][0]["low"], told["axes"][0]["high"]) == ("album/red.png", "album/blue.png")
+    for name in COLOURS:
+        (folder / f"album/{name}.png").unlink()
+    assert cli("map", photos, "--out", "map.png").code == 0
+    with Image.open(folder / "map.png") as picture:
+        drawn = np.asarray(picture.convert("RGB")).astype(int)
+    for colour in COLOURS.values():
+        assert (np.abs(drawn - colour).max(axis=2) <= 3).sum() > 500  # a point alone has a hundred
+
+
+def test_a_map_of_texts_has_points_only(cli: Cli, pets: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("semsearch.drawing._draw_picture", lambda *_: pytest.fail("there is nothing to draw"))
+    assert cli("map", pets, "--x", "doc:cat", "doc:dog", "--out", "map.png").code == 0

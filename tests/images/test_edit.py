@@ -11,7 +11,7 @@ from semsearch.images.autoencoder import TorchAutoencoder, load_autoencoder
 from semsearch.images.edit import add_up, interpolate, reconstruct, vary
 from semsearch.images.loading import load_image
 from semsearch.images.measures import psnr, ssim
-from semsearch.images.operands import Operands
+from semsearch.images.operands import Operands, StoredImage, StoredImages
 from semsearch.images.protocol import Latents
 
 STRENGTHS = (-2.0, -1.0, 0.0, 1.0, 2.0)
@@ -169,24 +169,35 @@ def test_operands_of_any_proportions_have_latents_and_images_of_one_size(
     narrow_kl: TorchAutoencoder, tmp_path: Path
 ) -> None:
     paths = write_photographs(tmp_path, 3)
-    (tmp_path / "notes.txt").write_text("no image")
-    operands, told = Operands(narrow_kl, 30), list[InvalidDocumentError]()
-    latents = operands.latents(tmp_path, told.append)
+    operands = Operands(narrow_kl, 30)
+    latents = np.stack([operands.latent(path) for path in paths])
     assert latents.shape == (3, 4, 4, 4)
-    assert np.allclose(latents[2], operands.latent(paths[2]), atol=1e-5)
+    assert np.array_equal(operands.latent(paths[2].read_bytes()), latents[2])
     assert operands.decode(latents).shape == (3, 3, 30, 30)
+
+
+def test_the_mean_of_a_folder_is_that_of_all_images_in_it_and_others_are_told(
+    narrow_kl: TorchAutoencoder, tmp_path: Path
+) -> None:
+    paths = write_photographs(tmp_path, 19)  # more than are in memory at once
+    (tmp_path / "notes.txt").write_text("no image")
+    operands, told = Operands(narrow_kl, 8), list[InvalidDocumentError]()
+    mean, count = operands.mean(tmp_path, told.append)
+    assert count == 19
+    assert np.allclose(mean, np.mean([operands.latent(path) for path in paths], axis=0), atol=1e-5)
+    assert np.allclose(operands.mean(paths)[0], mean, atol=1e-5)
     assert ["notes.txt" in str(error) for error in told] == [True]
 
 
-def test_more_images_than_are_in_memory_at_once_keep_their_order(narrow_kl: TorchAutoencoder, tmp_path: Path) -> None:
-    for number in range(19):
-        folder = tmp_path / f"{number:02d}"
-        write_photographs(folder, 1)[0].rename(tmp_path / f"{number:02d}.png")
-    operands = Operands(narrow_kl, 8)
-    latents = operands.latents(tmp_path, pytest.fail)
-    assert latents.shape == (19, 4, 1, 1)
-
-
-def test_a_folder_without_images_is_refused(narrow_kl: TorchAutoencoder, tmp_path: Path) -> None:
+def test_a_group_without_images_is_refused(narrow_kl: TorchAutoencoder, tmp_path: Path) -> None:
+    operands = Operands(narrow_kl)
     with pytest.raises(InvalidRequestError, match="has no images in it"):
-        Operands(narrow_kl).latents(tmp_path, pytest.fail)
+        operands.mean(tmp_path, pytest.fail)
+    with pytest.raises(InvalidRequestError, match="a group has no images"):
+        operands.mean([])
+
+
+def test_a_stored_image_without_a_collection_is_refused(narrow_kl: TorchAutoencoder) -> None:
+    for group in (StoredImages({}), [StoredImage("a")]):
+        with pytest.raises(InvalidRequestError, match="say which collection it is in"):
+            Operands(narrow_kl).mean(group)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from semsearch.errors import InvalidRequestError
 from semsearch.images.loading import load_image
-from semsearch.images.pictures import ANIMATIONS, animation, compared, png, strip
+from semsearch.images.pictures import ANIMATIONS, animation, compared, png, sheet, strip
 
 COLOURS = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)
 FLAT = np.broadcast_to(COLOURS[:, :, None, None], (3, 3, 20, 30))  # three images of one colour each
@@ -35,6 +35,19 @@ def test_a_strip_has_the_images_from_left_to_right_on_white() -> None:
         [0, 255, 0],
         [0, 0, 255],
     ]
+
+
+def test_a_sheet_has_rows_with_gaps_and_captions() -> None:
+    pixels = load_image(sheet([[*FLAT], [None, FLAT[2]]], [["a", "b", "c"], ["", "d"]]))
+    assert pixels.shape == (3, 2 * (20 + 28) + 4, 3 * 30 + 2 * 4)
+    assert [pixels[:, 20 + 28 + 4 + 10, at].tolist() for at in (15, 45, 80)] == [
+        [255, 255, 255],
+        [0, 0, 255],
+        [255, 255, 255],
+    ]
+    dark = (pixels[:, -28:] < 200).any(axis=(0, 1))
+    assert dark[34:64].any()
+    assert not dark[:34].any()
 
 
 def test_captions_are_below_their_images_and_no_wider() -> None:

@@ -5,10 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import FakeEmbedder
+from fakes import FakeEmbedder, FakeImageEmbedder
+from images.image_files import encoded
 
 from semsearch import Collection, Document
-from semsearch.errors import EmptyQueryError, InvalidFilterError, InvalidRequestError
+from semsearch.errors import (
+    DocumentNotFoundError,
+    EmptyQueryError,
+    InvalidExpressionError,
+    InvalidFilterError,
+    InvalidRequestError,
+)
 from semsearch.search import principal_axes as module
 from semsearch.search.principal_axes import principal_axes
 
@@ -171,9 +178,39 @@ def test_texts_are_where_the_model_puts_them_as_queries_and_chunks_have_their_do
             pets.map(y=("cat", " "))
 
 
+def test_an_axis_may_end_at_documents_and_sums_of_them(compass: Collection) -> None:
+    found = compass.map(x=([{"doc": "-1 0"}], [{"doc": "1 0"}]))
+    at = dict(zip(found.document_ids, found.points[:, 0].tolist(), strict=True))
+    assert (at["-1 0"], at["0 0"], at["1 0"]) == pytest.approx((-1, 0, 1), abs=0.01)
+    assert (found.axes[0].low, found.axes[0].high) == ("-1 0", "1 0")
+    both = [{"doc": "-1 0"}, {"filter": {"mood": "happy"}, "weight": -0.5}]
+    assert compass.map(x=(both, [{"vector": [1, 0, 0]}])).axes[0].low == '-1 0 - 0.5 x {"mood": "happy"}'
+
+
+def test_an_axis_may_end_at_images(tmp_path: Path) -> None:
+    colours = {
+        name: np.full((32, 32, 3), rgb, np.uint8) for name, rgb in {"red": (250, 9, 9), "blue": (9, 9, 250)}.items()
+    }
+    (tmp_path / "red.png").write_bytes(encoded(colours["red"]))
+    with Collection.create(tmp_path / "photos", images=FakeImageEmbedder()) as photos:
+        photos.add(Document(name, image=encoded(pixels)) for name, pixels in colours.items())
+        ends = ([{"image": tmp_path / "red.png"}], [{"image": encoded(colours["blue"])}])
+        found = photos.map(x=ends)
+        assert found.points[:, 0].tolist() == pytest.approx([-1, 1], abs=0.01)
+        assert (found.axes[0].low, found.axes[0].high) == (str(tmp_path / "red.png"), "an image")
+        with pytest.raises(InvalidRequestError, match="no model that could say where 'warm' lies"):
+            photos.map(x=("warm", [{"doc": "red"}]))
+        with pytest.raises(InvalidRequestError, match="no model that could say where 'warm' lies"):
+            photos.map(x=([{"text": "warm"}], [{"doc": "red"}]))
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "reason"),
     [
+        ({"x": ([{"doc": "nobody"}], {"mood": "sad"})}, DocumentNotFoundError, "nobody"),
+        ({"x": ([], {"mood": "sad"})}, InvalidExpressionError, "the expression is empty"),
+        ({"x": ([{"dog": "a"}], {"mood": "sad"})}, InvalidExpressionError, "expected one of"),
+        ({"x": ([{"image": b""}], {"mood": "sad"})}, InvalidRequestError, "this is no collection of images"),
         ({"label": "a b"}, InvalidRequestError, "is not a key"),
         ({"x": ("sad", "happy")}, InvalidRequestError, "no model that could say where 'sad' lies"),
         ({"x": ({"mood": "sad"}, {"mood": "none"})}, InvalidRequestError, "no document matches none"),

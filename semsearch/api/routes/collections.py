@@ -38,6 +38,7 @@ def search(collection: Opened, body: SearchRequest) -> SearchResult:
     return collection.search(
         body.query,
         vector=body.vector,
+        image=body.image,
         expression=body.expression,
         read_files=False,  # of this machine, for a stranger
         relevant=body.relevant,
