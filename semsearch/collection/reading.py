@@ -15,7 +15,7 @@ from semsearch.search.context import build_context
 from semsearch.search.description import describe
 from semsearch.search.engine import search
 from semsearch.search.mapping import map_vectors
-from semsearch.search.query import as_query
+from semsearch.search.query import Given, as_query
 from semsearch.search.report import NEARLY_SAME, report_on
 from semsearch.search.shaping import Shaping, ShapingOptions
 from semsearch.store.records import Kind
@@ -89,16 +89,14 @@ class Readable(Parts):
     ) -> SearchResult:
         """The k chunks that answer a query best: by its meaning, by its words, or by both.
 
-        By meaning, a filtered search gives min(k, chunks of matching documents) hits, always; by words alone, as many
-        of them as have any of the words.
+        With a filter there are min(k, chunks of matching documents) hits, always; by words alone, those that have any.
 
         Args:
             query: text; `"a phrase"` has to be there as it is, `begin*` stands for all words that begin so.
             vector: numbers of shape (dim,), instead of the query, or of what the model would make of it.
             image: in a collection of images, what to find the like of: a Path, the bytes of a file, or pixels.
-            latent: a latent instead of an image, (channels, height, width), as `latents` gives them.
-            expression: instead of a vector: what to combine one from, `"king" - "man" + doc:queen`, or its parts as in
-                JSON, see docs/expressions.md; what it names is not among the hits.
+            latent: instead of an image, (channels, height, width), as `latents` gives them.
+            expression: what to combine a vector from, `"king" - "man" + doc:queen`, see docs/expressions.md.
             read_files: an expression may name image files (`image:"a.jpg"`); say False to one that a stranger wrote.
             relevant: hits that were right, as document ids (text) or chunk ids, to move the query towards (Rocchio).
             irrelevant: hits that were wrong, to move it away from.
@@ -113,30 +111,22 @@ class Readable(Parts):
 
         Raises:
             EmptyQueryError, InvalidRequestError, InvalidFilterError, InvalidVectorError, InvalidExpressionError
-            InvalidDocumentError: the image cannot be read as one.
-            DocumentNotFoundError, ChunkNotFoundError, EmbedderMismatchError, ConflictError (a cursor is out of date)
+            DocumentNotFoundError, ChunkNotFoundError, EmbedderMismatchError, ConflictError, InvalidDocumentError
         """
+        given = Given(query, vector, image, latent, expression, relevant, irrelevant, read_files)
         asked = as_query(
             self._store.spec,
-            query,
-            vector,
-            image=image,
-            latent=latent,
-            read_files=read_files,
-            expression=expression,
-            relevant=relevant,
-            irrelevant=irrelevant,
+            given,
             k=k,
             mode=mode,
             filter=filter,
-            target_recall=target_recall,
-            exact=exact,
+            target_recall=1.0 if exact else target_recall,
             fusion=fusion,
             explain=explain,
             shaping=Shaping(**shaping),
         )
-        spec, texts, images = self._store.spec, self._query_vectors, self._image_vectors
-        return search(self._snapshots, asked, spec, texts, self._reranker.get, images)
+        texts, images = self._query_vectors, self._image_vectors
+        return search(self._snapshots, asked, self._store.spec, self._reranker.get, texts=texts, images=images)
 
     def latents(self, ids: Sequence[str]) -> Latents:
         """What the images of documents are drawn from, in the order of the ids: (n, channels, height, width), float32.

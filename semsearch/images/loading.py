@@ -184,14 +184,14 @@ def _rgb(where: str, image: "Image") -> "Image":
             f"{where} has 32 bits a channel (Pillow's mode {image.mode}), and nothing says which value is white: "
             "save it with 8 or 16 bits a channel"
         )
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I;16"):
-        grey = (np.asarray(upright).astype(np.uint32) * 255 + 32_767) // 65_535  # (H, W)
-        upright = Image.fromarray(grey.astype(np.uint8))
-    if upright.has_transparency_data:
-        layer = upright.convert("RGBA")
-        upright = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-    return upright.convert("RGB")
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode.startswith("I;16"):
+        grey = (np.asarray(image).astype(np.uint32) * 255 + 32_767) // 65_535  # (H, W)
+        image = Image.fromarray(grey.astype(np.uint8))
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _pixels(image: "Image") -> Pixels:

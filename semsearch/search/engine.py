@@ -30,9 +30,10 @@ def search(
     snapshots: SnapshotCache,
     query: Query,
     spec: CollectionSpec,
-    vectors: QueryVectors | None,
     reranker: Callable[[], Reranker],
-    images: ImageVectors | None = None,
+    *,
+    texts: QueryVectors | None,
+    images: ImageVectors | None,
 ) -> SearchResult:
     """Answer a query from the newest snapshot.
 
@@ -40,13 +41,13 @@ def search(
         snapshots: of the collection.
         query: what was asked.
         spec: what the collection is.
-        vectors: of queries, by the collection's model, `None` if it has none.
         reranker: gives the model to rerank with; it is called where that is asked for.
-        images: the vectors of images, by the collection's model, `None` if it is one of texts.
+        texts: the vectors of queries in words, by the collection's model; `None` if it is not one of texts.
+        images: the vectors of images, by the collection's model; `None` if it is not one of images.
     """
     watch, asked = Stopwatch(), query
     with watch.stage("embed"):
-        query = embedded(query, vectors, images)
+        query = embedded(query, texts, images)
     rerank = None
     if query.shaping.rerank:
         with watch.stage("rerank"):
@@ -64,7 +65,7 @@ def search(
         nearest = None if query.expression is None else ranked.nearest()
         if query.explain:
             with watch.stage("explain"):
-                model = None if vectors is None else vectors.model
+                model = None if texts is None else texts.model
                 hits = explained(hits, query, ranked.words, snapshot.reader.keyword, model)
         profile, end = ranked.profile(selection.reranked), before + query.k
         cursor = cursors.after(end) if len(hits) == query.k and end < ranked.findable else None

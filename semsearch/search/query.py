@@ -67,22 +67,38 @@ class Query:
     image: ImagePart | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Given:
+    """What stands for what is searched for, as the arguments of `Collection.search`; nothing of it is checked."""
+
+    text: str | None
+    vector: npt.ArrayLike | None
+    image: ImageSource | None
+    latent: npt.ArrayLike | None
+    expression: object
+    relevant: Sequence[str | int]
+    irrelevant: Sequence[str | int]
+    read_files: bool
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether hits were marked to move the query by."""
+        return len(self.relevant) > 0 or len(self.irrelevant) > 0
+
+    @property
+    def has_own(self) -> bool:
+        """Whether there is a meaning beside a text."""
+        return any(each is not None for each in (self.vector, self.image, self.latent, self.expression))
+
+
 def as_query(
     spec: CollectionSpec,
-    text: str | None,
-    vector: npt.ArrayLike | None,
+    given: Given,
     *,
-    image: ImageSource | None = None,
-    latent: npt.ArrayLike | None = None,
-    read_files: bool = False,
-    expression: object,
-    relevant: Sequence[str | int],
-    irrelevant: Sequence[str | int],
     k: int,
     mode: str | None,
     filter: Filter | None,
     target_recall: float | None,
-    exact: bool,
     fusion: str,
     explain: bool,
     shaping: Shaping,
@@ -93,8 +109,7 @@ def as_query(
         EmptyQueryError, InvalidFilterError, InvalidVectorError, InvalidExpressionError
         InvalidRequestError: another argument is wrong, or the mode cannot do with what is given.
     """
-    is_marked = len(relevant) > 0 or len(irrelevant) > 0
-    has_own = any(each is not None for each in (vector, image, latent, expression))
+    text, is_marked, has_own = given.text, given.is_marked, given.has_own
     # a text that feedback moves is not beside a vector: by meaning alone, it is all there is
     beside = None if is_marked and not has_own and mode == SearchMode.SEMANTIC else text
     chosen = _mode(mode, beside, has_own=has_own or is_marked, kind=spec.kind)
@@ -107,9 +122,9 @@ def as_query(
     words = None if text is None else storable(str(text))[0]
     if words is not None and not words.strip():
         raise EmptyQueryError("the query is empty: say in words what to find")
-    own = _own(spec, vector, image, latent)
+    own = _own(spec, given)
     query = own if own is not None else None if words is None else TextPart(words)
-    parts = _combined(spec, expression, query, relevant, irrelevant, read_files=read_files)
+    parts = _combined(spec, given, query)
     is_alone = parts is None
     return Query(
         text=words,
@@ -117,7 +132,7 @@ def as_query(
         k=int(k),
         mode=chosen,
         filter=filter,
-        target_recall=1.0 if exact else target,
+        target_recall=target,
         fusion=_named(Fusion, fusion, "fusion"),
         explain=explain,
         shaping=check_shaping(shaping, chosen, words),
@@ -126,7 +141,7 @@ def as_query(
     )
 
 
-def embedded(query: Query, texts: QueryVectors | None, images: ImageVectors | None = None) -> Query:
+def embedded(query: Query, texts: QueryVectors | None, images: ImageVectors | None) -> Query:
     """The query with a vector, where its mode needs one; of an expression only texts and images get theirs."""
     if query.mode is SearchMode.KEYWORD or query.vector is not None:
         return query
@@ -137,10 +152,9 @@ def embedded(query: Query, texts: QueryVectors | None, images: ImageVectors | No
     return query if texts is None else replace(query, vector=texts.of(query.text or ""))
 
 
-def _own(
-    spec: CollectionSpec, vector: npt.ArrayLike | None, image: ImageSource | None, latent: npt.ArrayLike | None
-) -> VectorPart | ImagePart | None:
+def _own(spec: CollectionSpec, given: Given) -> VectorPart | ImagePart | None:
     """What was given beside a text, as a part; at most one of them."""
+    vector, image, latent = given.vector, given.image, given.latent
     if sum(each is not None for each in (vector, image, latent)) > 1:
         raise InvalidRequestError("a vector, an image and a latent are each a query: give one, or write an expression")
     if vector is not None:
@@ -154,25 +168,16 @@ def _own(
     return image_part(image, "image", is_latent=False, files=True)
 
 
-def _combined(
-    spec: CollectionSpec,
-    expression: object,
-    query: TextPart | VectorPart | ImagePart | None,
-    relevant: Sequence[str | int],
-    irrelevant: Sequence[str | int],
-    *,
-    read_files: bool,
-) -> Expression | None:
+def _combined(spec: CollectionSpec, given: Given, query: TextPart | VectorPart | ImagePart | None) -> Expression | None:
     """What has to be combined: an expression, or a query and what was marked; `None` for a query alone."""
-    is_marked = len(relevant) > 0 or len(irrelevant) > 0
-    if expression is not None:
-        if is_marked or isinstance(query, VectorPart | ImagePart):
+    if given.expression is not None:
+        if given.is_marked or isinstance(query, VectorPart | ImagePart):
             raise InvalidRequestError(
                 "an expression is given, and a vector, an image or what is relevant as well: write them into the "
                 "expression"
             )
-        parts = read_expression(expression, Allowed(spec.dim, read_files))
-    elif not is_marked:
+        parts = read_expression(given.expression, Allowed(spec.dim, given.read_files))
+    elif not given.is_marked:
         return None
     elif query is None:
         raise InvalidRequestError(
@@ -180,7 +185,7 @@ def _combined(
             "of what is marked, such as doc:ID"
         )
     else:
-        parts = rocchio(query, relevant, irrelevant)
+        parts = rocchio(query, given.relevant, given.irrelevant)
     if spec.kind is not Kind.TEXTS and any(isinstance(part.source, TextPart) for part in parts):
         raise InvalidRequestError(
             f"a text has to be embedded for this, and {_NO_TEXTS[spec.kind]}, or combine what is no text"
