@@ -13,6 +13,7 @@ import argparse
 import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeAlias
 
@@ -35,7 +36,7 @@ from semsearch.images.protocol import Latents, Pixels
 
 NEAREST = 10
 AT_MOST = 80  # of a class, where classes are to be of like size
-DRAWN, TIMED, ROUNDS, AT_ONCE = 24, 96, 3, 16
+DRAWN, TIMED, ROUNDS, AT_ONCE = 24, 96, 7, 16
 HASHES: Mapping[str, Callable[[Image], imagehash.ImageHash]] = {
     "pHash": imagehash.phash,
     "dHash": imagehash.dhash,
@@ -63,6 +64,7 @@ def main() -> None:
         ],
         "cut or squashed to the square": lambda: fits(bundled),
         "a changed copy finds its original first": lambda: copies(embedders[:2]),
+        "cosine to a changed copy, and to another photograph": lambda: cosines(bundled),
         "images per second": lambda: rates(bundled, {"read, decoded, embedded and packed": embed_and_pack}),
         "PSNR of what is drawn from stored latents": lambda: [row for each in (bundled, taef2) for row in drawn(each)],
     }
@@ -195,6 +197,24 @@ def copies(embedders: Sequence[ImageEmbedder]) -> list[Row]:
     ]
 
 
+def cosines(embedder: ImageEmbedder) -> list[Row]:
+    """How near changed copies are, and how near photographs that have nothing to do with each other."""
+    paths = [*things(), *kodak()]
+    originals = embedder.vectors(latents(embedder, "photographs", paths))
+    rows = []
+    for change in CHANGES:
+        changed = embedder.vectors(latents(embedder, "photographs", paths, change))
+        rows.append({"of": change} | spread((changed * originals).sum(axis=1)))
+    few = originals[len(things()) :]
+    others = (few @ originals[: len(things())].T).ravel()  # of Kodak to Caltech
+    return [*rows, {"of": "another photograph"} | spread(others)]
+
+
+def spread(values: npt.NDArray[np.float32]) -> Row:
+    low, middle, high = np.percentile(values, [5, 50, 95])
+    return {"lowest 5 %": round(float(low), 2), "median": round(float(middle), 2), "highest 5 %": round(float(high), 2)}
+
+
 def bits(digest: Callable[[Image], imagehash.ImageHash], pictures: Sequence[Image]) -> npt.NDArray[np.float32]:
     """Hashes as -1 and 1, so that products rank as Hamming distances do: (n, bits)."""
     return np.stack([digest(picture).hash.ravel() for picture in pictures]).astype(np.float32) * 2 - 1
@@ -226,7 +246,7 @@ def drawn(embedder: ImageEmbedder) -> list[Row]:
 
 
 def rates(embedder: ImageEmbedder, ways: Mapping[str, Callable[[ImageEmbedder, Sequence[Path]], object]]) -> list[Row]:
-    """Images per second of the model on ready arrays, and of other ways from files on, by turns; the best of each.
+    """Images per second of the model on ready arrays, and of other ways from files on, by turns; medians of the rounds.
 
     Args:
         embedder: the model.
@@ -236,16 +256,15 @@ def rates(embedder: ImageEmbedder, ways: Mapping[str, Callable[[ImageEmbedder, S
     paths = [things()[at] for at in order[:TIMED]]
     squares = np.stack([embedder.square(load_image(path)) for path in paths])
     blocks = np.split(squares, range(AT_ONCE, len(squares), AT_ONCE))
-    alone = "the model alone, on ready arrays"
-    taken: dict[str, list[float]] = {}
-    for _ in range(ROUNDS):
-        taken.setdefault(alone, []).append(seconds(lambda: [embedder.autoencoder.encode(block) for block in blocks]))
-        for name, way in ways.items():
-            taken.setdefault(name, []).append(seconds(functools.partial(way, embedder, paths)))
-    best = {name: len(paths) / min(each) for name, each in taken.items()}
+    calls: dict[str, Callable[[], object]] = {
+        "the model alone, on ready arrays": lambda: [embedder.autoencoder.encode(block) for block in blocks]
+    }
+    calls |= {name: functools.partial(way, embedder, paths) for name, way in ways.items()}
+    taken = np.array([[seconds(call) for call in calls.values()] for _ in range(ROUNDS)])  # (rounds, ways)
+    rows = zip(calls, np.median(taken, axis=0), np.median(taken[:, :1] / taken, axis=0), strict=True)
     return [
-        {"what": name, "images/s": round(rate, 1), "of the model's": round(rate / best[alone], 3)}
-        for name, rate in best.items()
+        {"what": name, "images/s": round(len(paths) / each, 1), "of the model's": round(share, 3)}
+        for name, each, share in rows
     ]
 
 
@@ -256,11 +275,19 @@ def seconds(call: Callable[[], object]) -> float:
 
 
 def embed_and_pack(embedder: ImageEmbedder, paths: Sequence[Path]) -> None:
-    """All that makes of image files what is stored of them, one block after the other."""
-    for start in range(0, len(paths), AT_ONCE):
-        squares: Pixels = np.stack([embedder.square(load_image(path)) for path in paths[start : start + AT_ONCE]])
-        _, encoded = embedder.embed_images(squares)
-        pack(encoded)
+    """All that makes of image files what is stored of them; a block is read while the model has the one before."""
+
+    def read(start: int) -> Pixels:
+        return np.stack([embedder.square(load_image(path)) for path in paths[start : start + AT_ONCE]])
+
+    with ThreadPoolExecutor(1) as reader:
+        ahead = reader.submit(read, 0)
+        for start in range(0, len(paths), AT_ONCE):
+            squares = ahead.result()
+            if start + AT_ONCE < len(paths):
+                ahead = reader.submit(read, start + AT_ONCE)
+            _, encoded = embedder.embed_images(squares)
+            pack(encoded)
 
 
 if __name__ == "__main__":
