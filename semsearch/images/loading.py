@@ -8,7 +8,7 @@ import contextlib
 import io
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -72,7 +72,14 @@ def load_square(
 
 def images_in(folder: Path, left_out: Callable[[InvalidDocumentError], None]) -> Iterator[tuple[Path, Pixels]]:
     """Yield the images in a folder and in its folders, by name; `left_out` is told of every other file."""
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    return images_among(sorted(path for path in folder.rglob("*") if path.is_file()), left_out)
+
+
+def images_among(
+    paths: Iterable[Path], left_out: Callable[[InvalidDocumentError], None]
+) -> Iterator[tuple[Path, Pixels]]:
+    """Yield those of the files that are images; `left_out` is told of the others, and of those that are not there."""
+    for path in paths:
         try:
             yield path, load_image(path)
         except InvalidDocumentError as error:

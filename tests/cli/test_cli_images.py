@@ -37,3 +37,25 @@ def test_a_folder_without_images_is_the_users_mistake(cli: Cli, folder: Path) ->
     refused = cli("images", "train", "empty", "--out", "trained")
     assert refused.code == 2
     assert "no images to train on" in refused.err
+
+
+def test_training_on_a_collection_takes_its_files_that_are_still_there(cli: Cli, folder: Path) -> None:
+    write_photographs(folder / "photographs", 3)
+    assert cli("images", "add", "photos", "photographs", "--size", "64").code == 0
+    first = sorted((folder / "photographs").iterdir())[0]
+    first.unlink()
+    done = cli("images", "train", "photos", "--out", "trained", "--steps", "1", "--json")
+    assert done.code == 0
+    assert done.json()["images"] == 2
+    assert f"{first.name} cannot be read" in done.err
+
+
+def test_nothing_is_learned_from_texts_or_from_nothing(cli: Cli, folder: Path) -> None:
+    (folder / "note.txt").write_text("a note")
+    assert cli("add", "notes", "note.txt").code == 0
+    refused = cli("images", "train", "notes", "--out", "trained")
+    assert refused.code == 2
+    assert "notes is a collection of texts" in refused.err
+    missing = cli("images", "train", "nowhere", "--out", "trained")
+    assert missing.code == 2
+    assert "nowhere" in missing.err
