@@ -113,14 +113,14 @@ class Readable(Parts):
             EmptyQueryError, InvalidRequestError, InvalidFilterError, InvalidVectorError, InvalidExpressionError
             DocumentNotFoundError, ChunkNotFoundError, EmbedderMismatchError, ConflictError, InvalidDocumentError
         """
-        given = Given(query, vector, image, latent, expression, relevant, irrelevant, read_files)
         asked = as_query(
             self._store.spec,
-            given,
+            Given(query, vector, image, latent, expression, relevant, irrelevant, read_files),
             k=k,
             mode=mode,
             filter=filter,
-            target_recall=1.0 if exact else target_recall,
+            target_recall=target_recall,
+            exact=exact,
             fusion=fusion,
             explain=explain,
             shaping=Shaping(**shaping),
