@@ -1,5 +1,7 @@
 """What this machine has to compute with: cores, devices, kinds of numbers; torch is imported only where it is asked."""
 
+import contextlib
+import ctypes
 import functools
 import os
 import sys
@@ -19,6 +21,12 @@ def cores() -> int:
     usable = os.sched_getaffinity(0) if sys.platform == "linux" else range(os.cpu_count() or 1)
     physical = {_siblings(cpu) for cpu in usable}
     return max(1, min(len(physical), _quota()))
+
+
+def give_memory_back() -> None:
+    """Have the C library give the system what was freed: glibc keeps it, up to half of what building an index took."""
+    with contextlib.suppress(AttributeError, OSError):  # of other libraries, which have no such function
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _siblings(cpu: int) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from semsearch import machine
 from semsearch.errors import ModelError
-from semsearch.machine import choose_device, cores, has_bfloat16
+from semsearch.machine import choose_device, cores, give_memory_back, has_bfloat16
 
 
 @pytest.fixture(autouse=True)
@@ -103,3 +103,13 @@ def test_native_bfloat16_is_read_from_what_the_kernel_tells_of_the_processor(
 def test_where_the_kernel_tells_nothing_there_is_no_bfloat16(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(machine, "_CPU_INFO", tmp_path / "cpuinfo")
     assert not has_bfloat16()
+
+
+def test_freed_memory_is_given_back_where_the_c_library_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+    library = type("Library", (), {"malloc_trim": staticmethod(given.append)})
+    monkeypatch.setattr("semsearch.machine.ctypes.CDLL", lambda name: library)
+    give_memory_back()
+    assert given == [0]
+    monkeypatch.setattr("semsearch.machine.ctypes.CDLL", lambda name: object())
+    give_memory_back()  # nothing to call, and nothing happens

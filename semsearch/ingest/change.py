@@ -27,6 +27,7 @@ from semsearch.index.sealed import SealedSegment, read_index, read_part, read_qu
 from semsearch.index.segment import Segment, write_rows
 from semsearch.index.sizing import Codec, Coverage, Plan
 from semsearch.index.tuning import DEPTHS, cheapest
+from semsearch.machine import give_memory_back
 from semsearch.store.documents import FOLDERS, DocumentStore
 from semsearch.types import Ids, ManifestFile, StoredVectors, Vectors
 
@@ -141,6 +142,7 @@ class Change:
         about = {"generation": self.number, "codec": plan.codec, "trained": len(ids), "nlist": plan.nlist}
         self._publish_part("base", lists, ids, {**about, "dim": self.store.spec.dim, **_UNMEASURED})
         del lists  # they are read again, as whoever searches will have them
+        give_memory_back()
         point = cheapest(self.measure().curve, self.store.spec.target_recall, DEPTHS[0])
         self._describe_base({"trained_nprobe": None if point is None else point.nprobe})
 

@@ -13,6 +13,7 @@ from semsearch.index import sizing
 from semsearch.index.device import Device
 from semsearch.index.sizing import Codec, Coverage, Step
 from semsearch.ingest.change import Change, tail_source
+from semsearch.machine import give_memory_back
 from semsearch.store.documents import DocumentStore
 from semsearch.store.reader import StoreReader
 from semsearch.types import Curve, Vectors
@@ -64,6 +65,7 @@ def maintain(
         if not change.is_worth_a_commit(everything=everything):
             return False
         change.commit()
+    give_memory_back()
     return True
 
 
