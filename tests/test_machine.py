@@ -8,7 +8,7 @@ import pytest
 
 from semsearch import machine
 from semsearch.errors import ModelError
-from semsearch.machine import choose_device, cores, give_memory_back, has_bfloat16
+from semsearch.machine import choose_device, cores, give_memory_back, has_bfloat16, quick_turns
 
 
 @pytest.fixture(autouse=True)
@@ -113,3 +113,21 @@ def test_freed_memory_is_given_back_where_the_c_library_can(monkeypatch: pytest.
     assert given == [0]
     monkeypatch.setattr("semsearch.machine.ctypes.CDLL", lambda name: object())
     give_memory_back()  # nothing to call, and nothing happens
+
+
+def test_turns_are_quick_until_the_last_block_ends() -> None:
+    before = sys.getswitchinterval()
+    first, second = quick_turns(), quick_turns()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert sys.getswitchinterval() < before / 10
+    second.__exit__(None, None, None)
+    assert sys.getswitchinterval() == before
+
+
+def test_an_error_ends_quick_turns_as_well() -> None:
+    before = sys.getswitchinterval()
+    with pytest.raises(ValueError, match="within"), quick_turns():
+        raise ValueError("within")
+    assert sys.getswitchinterval() == before

@@ -19,6 +19,7 @@ from semsearch.ingest.items import Item
 from semsearch.ingest.maintenance import seal
 from semsearch.ingest.preparing import Preparation
 from semsearch.ingest.tally import Tally
+from semsearch.machine import quick_turns
 from semsearch.reports import AddReport, Progress, ProgressCallback
 from semsearch.store.documents import DocumentStore
 from semsearch.types import Document
@@ -53,9 +54,10 @@ def add_documents(
         raise InvalidRequestError(f"documents is a {kind}; pass several semsearch.Document, as in a list") from error
     store.lock()
     run = _Run(store, contents, remove_vanished=remove_vanished)
-    for done in run.through(_batches(iterator, contents)):
-        if progress is not None:
-            progress(done)
+    with quick_turns():
+        for done in run.through(_batches(iterator, contents)):
+            if progress is not None:
+                progress(done)
     return run.tally.report()
 
 
