@@ -1,6 +1,7 @@
 """The vectors of images to search with, by the model of a collection of images."""
 
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 
@@ -31,7 +32,6 @@ class ImageVectors:
         """
         if isinstance(image, np.ndarray) and image.dtype != np.uint8:
             return as_vectors(self.model().vectors(image.astype(np.float32)[None]), self._dim)
-        pixels = image.astype(np.uint8) if isinstance(image, np.ndarray) else image
         model = self.model()
-        vectors, _ = model.embed_images(to_square(pixels, model.size)[None])
+        vectors, _ = model.embed_images(to_square(cast("ImageSource", image), model.size)[None])
         return as_vectors(vectors, self._dim)
