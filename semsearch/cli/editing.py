@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 _Drawn: TypeAlias = "tuple[dict[str, bytes], dict[str, Any], str]"  # files by name, facts, and these as text
 _Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder, for the pictures.")]
-_STRENGTHS = "-2,-1,0,1,2"
 
 
 def reconstruct(
@@ -85,6 +84,7 @@ def interpolate(
 ) -> None:
     """Draw the images between two, and tell how much of a cross-fade they are."""
     from semsearch.images.edit import interpolate
+    from semsearch.images.measures import finite
     from semsearch.images.pictures import ANIMATIONS, animation
 
     _check_free(out)
@@ -96,7 +96,7 @@ def interpolate(
     pictures = _frames(done.images, names, near)
     pictures |= {f"animation.{form}": animation(done.images, form) for form in ANIMATIONS}
     _write(out, pictures)
-    facts = {"how": how, "cross_fade_psnr": _finite(done.cross_fade_psnr), "ghosting": done.ghosting}
+    facts = {"how": how, "cross_fade_psnr": finite(done.cross_fade_psnr), "ghosting": done.ghosting}
     text = "\n".join([_ghosting_text(done), *_neighbours_text(near, names)])
     _tell(out, pictures, {**facts, **_neighbours_facts(bench, near)}, text, as_json=as_json)
 
@@ -136,7 +136,7 @@ def edit(
         raise InvalidRequestError("say what to do: --minus and --plus, or --direction")
     if direction is None and strengths is not None:
         raise InvalidRequestError("--strengths are of a --direction, and none is given")
-    steps = _parsed_strengths(strengths or _STRENGTHS)
+    steps = _parsed_strengths(strengths)
     _check_free(out)
     with workbench(context, Source(collection, model, size, neighbours)) as bench:
         if direction is None:
@@ -159,19 +159,20 @@ class _Again:
 
 def _again(bench: Workbench, given: "Path | StoredImage") -> _Again:
     """Draw an image again, and compare it; what it could be compared with is not there of a stored one."""
-    from semsearch.images.edit import reconstruct
+    from semsearch.images.edit import reconstruct, redraw
+    from semsearch.images.measures import finite
     from semsearch.images.pictures import compared, png
 
-    if not isinstance(given, Path):
-        latent = bench.operands.latent(given)
-        image = bench.operands.decode(latent[None])[0]
-        facts = {"psnr": None, "ssim": None, "compression": image.size / latent.size}
-        return _Again(latent, image, {"latent": list(latent.shape), **facts}, {"": png(image)})
-    pixels = _pixels(bench, given)
-    done = reconstruct(bench.operands.autoencoder, pixels)
-    facts = {"psnr": _finite(done.psnr), "ssim": done.ssim, "compression": done.compression}
-    beside = compared(pixels, done.image, (given.name, f"{done.psnr:.1f} dB, SSIM {done.ssim:.3f}"))
-    pictures = {"": png(done.image), "-compared": beside}
+    beside = {}
+    if isinstance(given, Path):
+        pixels = _pixels(bench, given)
+        done = reconstruct(bench.operands.autoencoder, pixels)
+        captions = (given.name, f"{done.psnr:.1f} dB, SSIM {done.ssim:.3f}")
+        beside = {"-compared": compared(pixels, done.image, captions)}
+    else:
+        done = redraw(bench.operands.decode, bench.operands.latent(given))
+    facts = {"psnr": finite(done.psnr), "ssim": done.ssim, "compression": done.compression}
+    pictures = {"": png(done.image), **beside}
     return _Again(done.latent, done.image, {"latent": list(done.latent.shape), **facts}, pictures)
 
 
@@ -192,6 +193,7 @@ def _near_each(bench: Workbench, latents: "Sequence[Latents]") -> Near:
 
 def _added_up(bench: Workbench, image: str, others: "Sequence[tuple[str, str]]") -> _Drawn:
     from semsearch.images.edit import add_up
+    from semsearch.images.measures import finite
     from semsearch.images.pictures import png
 
     signed = [("+", image), *others]
@@ -200,7 +202,7 @@ def _added_up(bench: Workbench, image: str, others: "Sequence[tuple[str, str]]")
     near = bench.near(done.latent[None])
     captions = [label(operand(image)), *(f"{sign} {label(operand(text))}" for sign, text in others), "="]
     pictures = {"result.png": png(done.image), "strip.png": near.below([*done.terms, done.image], captions)}
-    facts = {"terms": [f"{sign}{text}" for sign, text in signed], "pixel_psnr": _finite(done.pixel_psnr)}
+    facts = {"terms": [f"{sign}{text}" for sign, text in signed], "pixel_psnr": finite(done.pixel_psnr)}
     lines = [f"against the same sum of pixels: {done.pixel_psnr:.1f} dB", *_neighbours_text(near, ["="])]
     return pictures, {**facts, **_neighbours_facts(bench, near)}, "\n".join(lines)
 
@@ -280,16 +282,15 @@ def _write(out: Path, pictures: "Mapping[str, bytes]") -> None:
         raise InvalidRequestError(f"--out {out} cannot be written: {error}") from error
 
 
-def _parsed_strengths(text: str) -> list[float]:
+def _parsed_strengths(text: str | None) -> "Sequence[float]":
+    from semsearch.images.edit import STRENGTHS
+
+    if text is None:
+        return STRENGTHS
     try:
         strengths = [float(part) for part in text.split(",")]
     except ValueError as error:
-        raise InvalidRequestError(f"--strengths is {text!r:.80}; it has to be numbers, like {_STRENGTHS}") from error
+        raise InvalidRequestError(f"--strengths is {text!r:.80}; it has to be numbers, like -1,0,1") from error
     if not all(map(math.isfinite, strengths)):
         raise InvalidRequestError(f"--strengths is {text!r:.80}; all of them have to be finite")
     return strengths
-
-
-def _finite(psnr: float) -> float | None:
-    """A PSNR for JSON, which has no infinity: `None` if nothing differs."""
-    return psnr if math.isfinite(psnr) else None

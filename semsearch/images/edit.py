@@ -16,6 +16,8 @@ from semsearch.images.protocol import Autoencoder, Images, Latents, Pixels
 
 CROSS_FADE = 0.5  # ghosting from which on an interpolation is more of a cross-fade than of anything else
 
+STRENGTHS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # of a direction, where nothing is said
+
 Decode = Callable[[Latents], Images]  # (n, C, h, w) to (n, 3, H, W)
 
 
@@ -26,16 +28,19 @@ class Reconstruction:
     Attributes:
         image: (3, H, W), as large as the original.
         latent: (C, h, w).
-        psnr: in dB, infinite if nothing differs.
-        ssim: at most 1.
-        compression: numbers of the original for one of the latent.
+        psnr: in dB, infinite if nothing differs; `None` of a stored image, whose original is not at hand.
+        ssim: at most 1; `None` likewise.
     """
 
     image: Images
     latent: Latents
-    psnr: float
-    ssim: float
-    compression: float
+    psnr: float | None = None
+    ssim: float | None = None
+
+    @property
+    def compression(self) -> float:
+        """Numbers of the image for one of the latent."""
+        return self.image.size / self.latent.size
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,6 +98,11 @@ class Variation:
     strengths: tuple[float, ...]
 
 
+def redraw(decode: Decode, latent: Latents) -> Reconstruction:
+    """Draw a stored image from its latent (C, h, w)."""
+    return Reconstruction(decode(latent[None])[0], latent)
+
+
 def reconstruct(autoencoder: Autoencoder, pixels: Pixels) -> Reconstruction:
     """Encode and decode one image, (3, H, W) of any size, and measure what is lost.
 
@@ -108,7 +118,6 @@ def reconstruct(autoencoder: Autoencoder, pixels: Pixels) -> Reconstruction:
         latent=latents[0],
         psnr=float(psnr(original, decoded)[0]),
         ssim=float(ssim(original, decoded)[0]),
-        compression=pixels.size / latents[0].size,
     )
 
 

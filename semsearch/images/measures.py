@@ -1,5 +1,7 @@
 """How like an image its reconstruction is: PSNR and SSIM; images are float in [0, 1], (n, 3, H, W) or (3, H, W)."""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -61,3 +63,8 @@ def _window_means(images: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         lower = np.take(sums, np.arange(length - _WINDOW), axis)
         images = (upper - lower) / _WINDOW
     return images
+
+
+def finite(decibels: float | None) -> float | None:
+    """A PSNR for JSON, which has no infinity: `None` if nothing differs, or nothing was compared."""
+    return decibels if decibels is not None and math.isfinite(decibels) else None

@@ -1,7 +1,6 @@
 """What can be asked of a collection of images: its images, and what is done with their latents."""
 
 import base64
-import math
 
 from fastapi import APIRouter, Response
 
@@ -19,14 +18,14 @@ from semsearch.api.image_schemas import (
 from semsearch.api.routes.collections import Opened
 from semsearch.collection import Collection
 from semsearch.errors import InvalidRequestError
-from semsearch.images.edit import add_up, interpolate, reconstruct, vary
+from semsearch.images.edit import STRENGTHS, add_up, interpolate, reconstruct, redraw, vary
 from semsearch.images.embedder import to_square
+from semsearch.images.measures import finite
 from semsearch.images.operands import StoredImage
 from semsearch.images.pictures import png
 from semsearch.images.protocol import Images, Latents
 
 MAX_DRAWN = 10_000_000  # pixels of all that one request has drawn
-_STRENGTHS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 
 router = APIRouter(prefix="/v1/collections/{collection}")
 
@@ -46,13 +45,11 @@ def reconstructed(collection: Opened, body: ReconstructRequest) -> Reconstructed
     """Draw an image again from its latent, at the collection's size, and measure what is lost."""
     operands, operand = collection.operands(), body.image.operand()
     if isinstance(operand, StoredImage):
-        latent = operands.latent(operand)
-        again = operands.decode(latent[None])[0]
-        [result] = _results(collection, again[None], latent[None], body.neighbours)
-        return Reconstructed(result, None, None, again.size / latent.size)
-    done = reconstruct(operands.autoencoder, to_square(operand, operands.size))
+        done = redraw(operands.decode, operands.latent(operand))
+    else:
+        done = reconstruct(operands.autoencoder, to_square(operand, operands.size))
     [result] = _results(collection, done.image[None], done.latent[None], body.neighbours)
-    return Reconstructed(result, _finite(done.psnr), done.ssim, done.compression)
+    return Reconstructed(result, finite(done.psnr), done.ssim, done.compression)
 
 
 @router.post("/images/interpolate", name="interpolate")
@@ -63,7 +60,7 @@ def interpolated(collection: Opened, body: InterpolateRequest) -> Interpolated:
     first, second = (operands.latent(each.operand()) for each in (body.first, body.second))
     done = interpolate(operands.decode, first, second, frames=body.frames, how=body.how)
     frames = _results(collection, done.images, done.latents, body.neighbours)
-    return Interpolated(body.how, frames, _finite(done.cross_fade_psnr), done.ghosting, done.is_cross_fade)
+    return Interpolated(body.how, frames, finite(done.cross_fade_psnr), done.ghosting, done.is_cross_fade)
 
 
 @router.post("/images/edit", name="edit")
@@ -77,11 +74,11 @@ def edited(collection: Opened, body: EditRequest) -> Edited:
     weights = [1.0] * (1 + len(body.plus)) + [-1.0] * len(body.minus)
     done = add_up(operands.decode, [operands.latent(each.operand()) for each in terms], weights)
     results = _results(collection, done.image[None], done.latent[None], body.neighbours)
-    return Edited(results, (), _finite(done.pixel_psnr))
+    return Edited(results, (), finite(done.pixel_psnr))
 
 
 def _varied(collection: Collection, body: EditRequest, direction: Attribute) -> Edited:
-    strengths = _STRENGTHS if body.strengths is None else body.strengths
+    strengths = STRENGTHS if body.strengths is None else body.strengths
     _check_drawn(collection, len(strengths))
     operands = collection.operands()
     positive, negative = (operands.mean(group)[0][None] for group in direction.groups())
@@ -109,8 +106,3 @@ def _neighbours(collection: Collection, latent: Latents, count: int) -> tuple[Ne
         return ()
     hits = collection.search(latent=latent, k=count).hits
     return tuple(Neighbour(hit.document_id, hit.score) for hit in hits)
-
-
-def _finite(psnr: float) -> float | None:
-    """A PSNR for JSON, which has no infinity: `None` if nothing differs."""
-    return psnr if math.isfinite(psnr) else None
