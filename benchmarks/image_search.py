@@ -27,7 +27,7 @@ from PIL.Image import Image
 from report import save, write
 from tqdm import tqdm
 
-from semsearch.images.embedder import DEFAULT_SIZE, ImageEmbedder, load_image_embedder
+from semsearch.images.embedder import DEFAULT_SIZE, ImageEmbedder, load_image_embedder, to_square
 from semsearch.images.loading import fit_square, load_image
 from semsearch.images.measures import psnr
 from semsearch.images.model_folder import BUNDLED_MODEL
@@ -230,7 +230,7 @@ def drawn(embedder: ImageEmbedder) -> list[Row]:
     order = np.random.default_rng(SEED).permutation(len(things()))
     rows = []
     for what, paths in (("Kodak", kodak()), ("Caltech", [things()[at] for at in order[:DRAWN]])):
-        squares = np.stack([embedder.square(load_image(path)) for path in paths])
+        squares = np.stack([to_square(path, embedder.size) for path in paths])
         encoded = embedder.autoencoder.encode(squares)
         packed = pack(encoded)
         codings = {
@@ -254,7 +254,7 @@ def rates(embedder: ImageEmbedder, ways: Mapping[str, Callable[[ImageEmbedder, S
     """
     order = np.random.default_rng(SEED).permutation(len(things()))
     paths = [things()[at] for at in order[:TIMED]]
-    squares = np.stack([embedder.square(load_image(path)) for path in paths])
+    squares = np.stack([to_square(path, embedder.size) for path in paths])
     blocks = np.split(squares, range(AT_ONCE, len(squares), AT_ONCE))
     calls: dict[str, Callable[[], object]] = {
         "the model alone, on ready arrays": lambda: [embedder.autoencoder.encode(block) for block in blocks]
@@ -278,7 +278,7 @@ def embed_and_pack(embedder: ImageEmbedder, paths: Sequence[Path]) -> None:
     """All that makes of image files what is stored of them; a block is read while the model has the one before."""
 
     def read(start: int) -> Pixels:
-        return np.stack([embedder.square(load_image(path)) for path in paths[start : start + AT_ONCE]])
+        return np.stack([to_square(path, embedder.size) for path in paths[start : start + AT_ONCE]])
 
     with ThreadPoolExecutor(1) as reader:
         ahead = reader.submit(read, 0)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from semsearch.errors import InvalidRequestError
-from semsearch.images.embedder import to_square
 from semsearch.images.protocol import Images, Latents, Pixels
 from semsearch.types import Vectors
 
@@ -74,9 +73,6 @@ class FakeImageEmbedder:
         self.name, self.size, self.fingerprint = name, size, f"{fingerprint}-{size}"
         self.dim = 3 * (size // 8) ** 2
         self.calls = self.images = self.drawn = 0
-
-    def square(self, pixels: Pixels) -> Pixels:
-        return to_square(pixels, self.size)
 
     def embed_images(self, squares: Pixels) -> tuple[Vectors, Latents]:
         self.calls += 1

@@ -96,15 +96,11 @@ class ImageEmbedder:
     def autoencoder(self) -> Autoencoder:
         return self._autoencoder
 
-    def square(self, pixels: Pixels) -> Pixels:
-        """Bring an image, (3, H, W), to (3, size, size): the middle square, scaled."""
-        return to_square(pixels, self._size)
-
     def embed_images(self, squares: Pixels) -> tuple[Vectors, Latents]:
         """Vectors, (n, dim), of squares, and the latents that they were made of, (n, C, h, w).
 
         Args:
-            squares: as of `square`, (n, 3, size, size), uint8.
+            squares: as of `to_square`, (n, 3, size, size), uint8.
 
         Raises:
             InvalidRequestError: they are of another shape or type.
@@ -113,7 +109,7 @@ class ImageEmbedder:
         if squares.shape[1:] != (3, self._size, self._size):
             raise InvalidRequestError(
                 f"images of the shape {squares.shape} are not (n, 3, {self._size}, {self._size}): bring each to it "
-                "with square()"
+                "with to_square()"
             )
         latents = self._autoencoder.encode(squares)
         return self.vectors(latents), latents

@@ -88,9 +88,6 @@ class ImageEmbedder(Protocol):
     def autoencoder(self) -> Autoencoder:
         """What encodes and decodes."""
 
-    def square(self, pixels: Pixels) -> Pixels:
-        """Bring an image, (3, H, W), to (3, size, size)."""
-
     def embed_images(self, squares: Pixels) -> tuple[Vectors, Latents]:
         """Vectors, (n, dim), of (n, 3, size, size), and the latents that they were made of, (n, C, h, w)."""
 

@@ -10,7 +10,7 @@ from images.image_files import encoded, scene
 from semsearch.errors import InvalidRequestError
 from semsearch.images import reduction
 from semsearch.images.autoencoder import TorchAutoencoder
-from semsearch.images.embedder import ImageEmbedder, load_image_embedder
+from semsearch.images.embedder import ImageEmbedder, load_image_embedder, to_square
 from semsearch.images.loading import fit_square, load_image
 from semsearch.images.measures import psnr
 from semsearch.images.packing import pack, unpack
@@ -45,9 +45,9 @@ def test_it_tells_what_it_is_made_of(narrow_kl: TorchAutoencoder) -> None:
     assert (embedder.size, embedder.autoencoder) == (128, narrow_kl)
 
 
-def test_a_square_is_the_middle_of_an_image(narrow_kl: TorchAutoencoder) -> None:
+def test_a_square_is_the_middle_of_an_image() -> None:
     pixels = load_image(encoded(scene(80, 120)))
-    square = ImageEmbedder(narrow_kl, size=64).square(pixels)
+    square = to_square(pixels, 64)
     np.testing.assert_array_equal(square, fit_square(pixels, 64, fit="crop"))
 
 
@@ -77,7 +77,7 @@ def test_a_size_that_makes_no_vectors_is_refused(narrow_kl: TorchAutoencoder, si
 
 def test_images_of_another_size_are_refused(narrow_kl: TorchAutoencoder) -> None:
     embedder = ImageEmbedder(narrow_kl, size=64)
-    with pytest.raises(InvalidRequestError, match=r"bring each to it with square\(\)"):
+    with pytest.raises(InvalidRequestError, match=r"bring each to it with to_square\(\)"):
         embedder.embed_images(squares(128))
 
 
