@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
+import numpy as np
 import numpy.typing as npt
 
 from semsearch.errors import EmptyQueryError, InvalidRequestError
@@ -129,7 +130,7 @@ def as_query(
     is_alone = parts is None
     return Query(
         text=words,
-        vector=as_vector(own.vector, spec.dim) if isinstance(own, VectorPart) and is_alone else None,
+        vector=own if isinstance(own, np.ndarray) and is_alone else None,
         k=int(k),
         mode=chosen,
         filter=filter,
@@ -153,13 +154,13 @@ def embedded(query: Query, texts: QueryVectors | None, images: ImageVectors | No
     return query if texts is None else replace(query, vector=texts.of(query.text or ""))
 
 
-def _own(spec: CollectionSpec, given: Given) -> VectorPart | ImagePart | None:
-    """What was given beside a text, as a part; at most one of them."""
+def _own(spec: CollectionSpec, given: Given) -> Vectors | ImagePart | None:
+    """What was given beside a text, at most one of them; a vector as (1, dim), normalised."""
     vector, image, latent = given.vector, given.image, given.latent
     if sum(each is not None for each in (vector, image, latent)) > 1:
         raise InvalidRequestError("a vector, an image and a latent are each a query: give one, or write an expression")
     if vector is not None:
-        return VectorPart(tuple(as_vector(vector, spec.dim)[0].tolist()))
+        return as_vector(vector, spec.dim)
     if image is None and latent is None:
         return None
     if spec.kind is not Kind.IMAGES:
@@ -169,10 +170,10 @@ def _own(spec: CollectionSpec, given: Given) -> VectorPart | ImagePart | None:
     return image_part(image, "image", is_latent=False, files=True)
 
 
-def _combined(spec: CollectionSpec, given: Given, query: TextPart | VectorPart | ImagePart | None) -> Expression | None:
+def _combined(spec: CollectionSpec, given: Given, query: TextPart | Vectors | ImagePart | None) -> Expression | None:
     """What has to be combined: an expression, or a query and what was marked; `None` for a query alone."""
     if given.expression is not None:
-        if given.is_marked or isinstance(query, VectorPart | ImagePart):
+        if given.is_marked or isinstance(query, np.ndarray | ImagePart):
             raise InvalidRequestError(
                 "an expression is given, and a vector, an image or what is relevant as well: write them into the "
                 "expression"
@@ -186,7 +187,8 @@ def _combined(spec: CollectionSpec, given: Given, query: TextPart | VectorPart |
             "of what is marked, such as doc:ID"
         )
     else:
-        parts = rocchio(query, given.relevant, given.irrelevant)
+        moved = VectorPart(tuple(query[0].tolist())) if isinstance(query, np.ndarray) else query
+        parts = rocchio(moved, given.relevant, given.irrelevant)
     if spec.kind is not Kind.TEXTS and any(isinstance(part.source, TextPart) for part in parts):
         raise InvalidRequestError(
             f"a text has to be embedded for this, and {_NO_TEXTS[spec.kind]}, or combine what is no text"
