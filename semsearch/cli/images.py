@@ -12,13 +12,7 @@ from semsearch.cli.shelf import Shelf
 from semsearch.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from semsearch.collection import Collection
     from semsearch.images.training import TrainingProgress
-    from semsearch.types import Page
-
-_PAGE = 1_000  # documents
 
 app = typer.Typer(help="Images: collections of them, and what autoencoders make of them.", rich_markup_mode=None)
 
@@ -67,6 +61,7 @@ def train(
 
 def _photographs(shelf: Shelf, name: str) -> list[Path]:
     """The image files of a folder; or, of a collection, those of the files that it was made of that are there still."""
+    from semsearch.collection.reading import every_document
     from semsearch.images.loading import images_among, images_in
     from semsearch.store.documents import DATABASE
 
@@ -78,14 +73,5 @@ def _photographs(shelf: Shelf, name: str) -> list[Path]:
             raise InvalidRequestError(
                 f"{name} is a collection of texts: name one of images, or a folder of photographs"
             )
-        pages = _pages(collection)
-        sources = [Path(document.source) for page in pages for document in page.documents if document.source]
+        sources = [Path(document.source) for document in every_document(collection) if document.source]
     return [path for path, _ in images_among(sources, note_left_out)]
-
-
-def _pages(collection: "Collection") -> "Iterator[Page]":
-    page = collection.list(page_size=_PAGE)
-    yield page
-    while page.cursor is not None:
-        page = collection.list(cursor=page.cursor, page_size=_PAGE)
-        yield page

@@ -18,11 +18,13 @@ from semsearch.search.mapping import map_vectors
 from semsearch.search.query import Given, as_query
 from semsearch.search.report import NEARLY_SAME, report_on
 from semsearch.search.shaping import Shaping, ShapingOptions
+from semsearch.store.reader import MAX_PAGE_SIZE
 from semsearch.store.records import Kind
 from semsearch.types import (
     AxisEnds,
     Context,
     Document,
+    DocumentSummary,
     Expression,
     Filter,
     ImageSource,
@@ -269,3 +271,14 @@ class Readable(Parts):
             return unpack([*packed])
         except StoreError as error:
             raise CorruptStoreError(self._store.path, f"a latent cannot be read: {error}") from error
+
+
+def every_document(collection: Readable) -> Iterator[DocumentSummary]:
+    """All documents as `list` tells of them, a page at a time."""
+    cursor = None
+    while True:
+        page = collection.list(cursor=cursor, page_size=MAX_PAGE_SIZE)
+        yield from page.documents
+        cursor = page.cursor
+        if cursor is None:
+            return

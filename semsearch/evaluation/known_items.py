@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from semsearch.collection import Collection
+from semsearch.collection.reading import every_document
 from semsearch.errors import InvalidRequestError
 from semsearch.types import Document
 
@@ -53,15 +54,9 @@ def known_items(
 
 def _ids(collection: Collection, kind: str) -> Iterator[str]:
     """Of the documents that may have a query."""
-    cursor = None
-    while True:
-        page = collection.list(cursor=cursor, page_size=10_000)
-        for each in page.documents:
-            if each.characters and (kind == "sentence" or (each.title or "").strip()):
-                yield each.id
-        cursor = page.cursor
-        if cursor is None:
-            return
+    for each in every_document(collection):
+        if each.characters and (kind == "sentence" or (each.title or "").strip()):
+            yield each.id
 
 
 def _query(document: Document, kind: str, random: np.random.Generator) -> str | None:
