@@ -2,13 +2,22 @@
 
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from semsearch import machine
 from semsearch.errors import ModelError
-from semsearch.machine import choose_device, cores, give_memory_back, has_bfloat16, quick_turns
+from semsearch.machine import (
+    choose_device,
+    cores,
+    give_memory_back,
+    has_bfloat16,
+    quick_turns,
+    torch_shared,
+    torch_threads,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -131,3 +140,36 @@ def test_an_error_ends_quick_turns_as_well() -> None:
     with pytest.raises(ValueError, match="within"), quick_turns():
         raise ValueError("within")
     assert sys.getswitchinterval() == before
+
+
+def test_threads_that_share_the_cores_compute_on_their_share_of_them_and_later_ones_on_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import torch
+
+    def seen() -> int:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(torch.get_num_threads).result()
+
+    before = torch.get_num_threads()
+    monkeypatch.setattr(machine, "torch_threads", lambda: 4)
+    try:
+        with torch_shared(3):
+            assert (torch.get_num_threads(), seen()) == (1, 1)
+            with torch_shared(1):
+                assert seen() == 4
+        assert (torch.get_num_threads(), seen()) == (4, 4)
+        with pytest.raises(ValueError, match="x"), torch_shared(2):
+            assert seen() == 2
+            raise ValueError("x")
+        assert seen() == 4
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_torch_computes_on_no_more_than_the_cores_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.get_num_threads", lambda: 16)
+    monkeypatch.setattr(machine, "cores", lambda: 3)
+    assert torch_threads.__wrapped__() == 3
+    monkeypatch.setattr("torch.get_num_threads", lambda: 2)
+    assert torch_threads.__wrapped__() == 2

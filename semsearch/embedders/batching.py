@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypeAlias
 
 import numpy as np
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 Rows: TypeAlias = npt.NDArray[np.intp]  # numbers of texts
 Embed: TypeAlias = Callable[[Rows], Vectors]
+Sharing: TypeAlias = Callable[[int], AbstractContextManager[object]]
 
 # torch on a GPU, torch on the CPU, ONNX Runtime, C++
 _OUT_OF_MEMORY = ("out of memory", "DefaultCPUAllocator", "Failed to allocate memory", "bad allocation", "bad_alloc")
@@ -30,14 +32,17 @@ class Batches:
 
     Args:
         budget: tokens in a batch, padding included; halved for good when memory does not suffice for it.
+        sharing: is entered with the number of threads that compute, this one or new ones, while they do.
     """
 
-    def __init__(self, budget: int) -> None:
-        self.budget = budget
+    def __init__(self, budget: int, sharing: Sharing = nullcontext) -> None:
+        self.budget, self._sharing = budget, sharing
         self._told = False
 
     def embed(self, lengths: Sequence[int], copies: Sequence[Embed], dim: int) -> Vectors:
         """Embed texts of these lengths in tokens, with one thread a copy of the model: (len(lengths), dim).
+
+        Copies are left idle where there are fewer batches.
 
         Raises:
             ModelError: memory does not suffice for a single text.
@@ -53,11 +58,13 @@ class Batches:
                     return
                 vectors[rows] = self._embedded(copy, rows)
 
-        if len(copies) == 1:
-            work(copies[0])
-        else:
-            with ThreadPoolExecutor(len(copies)) as pool:
-                list(pool.map(work, copies))
+        threads = max(1, min(len(copies), -(-sum(lengths) // self.budget)))
+        with self._sharing(threads):
+            if threads == 1:
+                work(copies[0])
+            else:
+                with ThreadPoolExecutor(threads) as pool:
+                    list(pool.map(work, copies[:threads]))
         return vectors
 
     def _cut(self, lengths: npt.NDArray[np.intp]) -> Iterator[Rows]:

@@ -14,7 +14,7 @@ import numpy as np
 from semsearch.embedders.devices import choose_dtype
 from semsearch.embedders.tokens import NAMES, Shape, TextTokens
 from semsearch.errors import ModelError
-from semsearch.machine import cores
+from semsearch.machine import torch_threads
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -102,10 +102,10 @@ def _in_float32(_module: object, _inputs: object, features: Features) -> Feature
 
 
 def use_cores() -> None:
-    """A thread a physical core, or fewer where torch was told so; torch itself does not know of a container's quota."""
+    """Have torch compute on as many as there are."""
     import torch
 
-    torch.set_num_threads(min(torch.get_num_threads(), cores()))
+    torch.set_num_threads(torch_threads())
 
 
 @contextlib.contextmanager

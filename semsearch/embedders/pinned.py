@@ -45,6 +45,7 @@ class PinnedEmbedder:
         self._embedder = None if at_hand is None else self._checked(at_hand)
         self._exported: OnnxEmbedder | None = None
         self._sought = False  # the export; a damaged one takes as long to refuse as a good one to open
+        self._is_kept = False  # the export; to see that it is whole takes a fifth of a second
 
     @property
     def device(self) -> str | None:
@@ -82,11 +83,13 @@ class PinnedEmbedder:
         embedder = self._embedder
         if not isinstance(embedder, SentenceTransformerEmbedder) or self._exported or not self._answers_on_cpu():
             return
+        if self._is_kept:
+            return
         from semsearch.embedders.export import export_for_queries
 
         try:
             export_for_queries(embedder)
-            self._sought = False
+            self._sought, self._is_kept = False, True
         except OSError as error:
             logger.warning("queries are embedded by torch, since what was exported cannot be kept: %s", error)
 

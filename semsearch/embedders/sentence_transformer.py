@@ -26,7 +26,7 @@ from semsearch.embedders.library_model import (
 )
 from semsearch.embedders.model_folder import find_model, fingerprint
 from semsearch.errors import InvalidRequestError
-from semsearch.machine import choose_device
+from semsearch.machine import choose_device, torch_shared, torch_threads
 from semsearch.types import Vectors
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ _DOCUMENT_PROMPTS = ("document", "passage", "corpus")
 # Tokens in a batch, padding included. One core of an EPYC with all-MiniLM-L6-v2, tokens/s: 5,290 at 512, 5,500 at
 # 1,024, 5,590 at 2,048, 5,410 at 4,096, 5,090 at 8,192.
 _TOKENS_A_CORE, _TOKENS_AT_MOST, _TOKENS_A_GPU = 2_048, 16_384, 65_536
+_THREADS_AT_MOST = 8  # that run a model on the CPU beside each other; more would wait for Python
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,9 @@ class SentenceTransformerEmbedder:
         self._document = self._role("document", _DOCUMENT_PROMPTS)
         self._query = self._role("query", ("query",))
         self._fingerprint = fingerprint(self.folder, self._behaviour())
-        self._copies = _copies(self._model, devices)
-        self._batches = Batches(_budget(self._device))
+        on_cpu = self._device == "cpu"
+        self._copies = [self._model] * _threads() if on_cpu else _copies(self._model, devices)
+        self._batches = Batches(_budget(), torch_shared) if on_cpu else Batches(_TOKENS_A_GPU)
 
     @property
     def name(self) -> str:
@@ -219,13 +221,14 @@ def _copies(model: "SentenceTransformer", devices: Sequence[str]) -> "list[Sente
     return [model, *(copy.deepcopy(model).to(device) for device in devices[1:])]
 
 
-def _budget(device: str) -> int:
-    """Tokens in a batch."""
-    import torch
+def _threads() -> int:
+    """Batches that are computed beside each other on the CPU, with the same weights."""
+    return min(torch_threads(), _THREADS_AT_MOST)
 
-    if device != "cpu":
-        return _TOKENS_A_GPU
-    return min(_TOKENS_A_CORE * torch.get_num_threads(), _TOKENS_AT_MOST)
+
+def _budget() -> int:
+    """Tokens in a batch on the CPU."""
+    return min(_TOKENS_A_CORE * torch_threads() // _threads(), _TOKENS_AT_MOST)
 
 
 def _one_at_a_time(function: Callable[P, R]) -> Callable[P, R]:

@@ -1,6 +1,7 @@
 """Texts as the numbers that a model reads: counted, cut, and padded to arrays; no model is loaded here."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
@@ -9,13 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
 
 TokenIds: TypeAlias = npt.NDArray[np.int32]  # (n,)
 Arrays: TypeAlias = dict[str, npt.NDArray[np.int64]]  # (texts, tokens) each
 
 NAMES = ("input_ids", "attention_mask", "token_type_ids")  # of the arrays that can be made here
 _AT_ONCE = 1_024  # texts that the tokenizer has in memory, at a hundred times the size of their ids
+_REMEMBERED = 4_096  # texts that were counted last, with their ids
+_WORDS = 40  # characters up to which a text is more likely a word that is counted to see where a long text is cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +49,27 @@ class TextTokens:
 
     def __init__(self, tokenizer: str, shape: Shape) -> None:
         self.json, self.shape = tokenizer, shape
+        self._counted: dict[str, TokenIds] = {}
 
     def count(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text, uncut, special ones included."""
-        return [len(ids) for ids in _encoded(self._uncut, texts)]
+        """Tokens of each text, uncut, special ones included.
+
+        What is not to be cut is remembered for a while: a text is counted to be embedded.
+        """
+        counts = []
+        for text, encoding in zip(texts, _encoded(self._uncut, texts), strict=True):
+            counts.append(len(encoding))
+            if len(text) > _WORDS and len(encoding) <= self.shape.max_tokens:
+                self._counted[text] = _ids(encoding)
+        for oldest in list(itertools.islice(self._counted, max(0, len(self._counted) - _REMEMBERED))):
+            self._counted.pop(oldest, None)
+        return counts
 
     def read(self, texts: Sequence[str]) -> list[TokenIds]:
         """The ids of each text, cut."""
-        return _encoded(self._cut, texts)
+        known = [self._counted.pop(text, None) for text in texts]
+        others = _encoded(self._cut, [text for text, ids in zip(texts, known, strict=True) if ids is None])
+        return [_ids(next(others)) if ids is None else ids for ids in known]
 
     def padded(self, rows: Sequence[TokenIds]) -> Arrays:
         """Arrays of shape (len(rows), longest row), with the names that the model wants."""
@@ -85,9 +101,10 @@ class TextTokens:
         return tokenizer
 
 
-def _encoded(tokenizer: "Tokenizer", texts: Sequence[str]) -> list[TokenIds]:
-    rows: list[TokenIds] = []
+def _encoded(tokenizer: "Tokenizer", texts: Sequence[str]) -> "Iterator[Encoding]":
     for start in range(0, len(texts), _AT_ONCE):
-        encodings = tokenizer.encode_batch_fast(list(texts[start : start + _AT_ONCE]))
-        rows += [np.array(encoding.ids, np.int32) for encoding in encodings]
-    return rows
+        yield from tokenizer.encode_batch_fast(list(texts[start : start + _AT_ONCE]))
+
+
+def _ids(encoding: "Encoding") -> TokenIds:
+    return np.array(encoding.ids, np.int32)

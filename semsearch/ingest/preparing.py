@@ -93,7 +93,8 @@ class Preparation:
         if document.id in self.seen:
             raise DuplicateDocumentError(document.id)
         brought = self._contents.brought(document)
-        document = replace(document, image=None)  # its square is what is kept in memory
+        if document.image is not None:
+            document = replace(document, image=None)  # its square is what is kept in memory
         self.seen.add(document.id)
         self._tally.replaced += replaced
         details = details_hash(document, None if self._file is None else self._file.path)

@@ -6,7 +6,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, astuple
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Executable, Insert, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Insert,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from semsearch.errors import ConflictError
 from semsearch.store import terms
@@ -49,11 +61,11 @@ class StoreWriter(StoreReader):
             old = known.get(entry.document.id)
             rows.add(entry, old[0] if old else next(seqs), next_chunk, is_new=old is None)
             next_chunk += len(entry.spans)
-        self._run(insert(documents), rows.new)
+        self._insert(documents, rows.new)
         self._run(update(documents).where(documents.c.seq == bindparam("key")), rows.replaced)
-        self._run(insert(chunks), rows.chunks)
-        self._run(insert(tail_vectors), rows.vectors)
-        self._run(insert(latents), rows.latents)
+        self._insert(chunks, rows.chunks)
+        self._insert(tail_vectors, rows.vectors)
+        self._insert(latents, rows.latents)
         self.keyword.add(rows.documents)
         self._index([row["seq"] for row in rows.new] + [row["key"] for row in rows.replaced])
 
@@ -191,6 +203,13 @@ class StoreWriter(StoreReader):
         dead = [{"chunk_id": chunk_id} for _, first, last in rows for chunk_id in range(first, last + 1)]
         self._run(insert(tombstones), dead)
 
+    def _insert(self, table: Table, rows: Sequence[Row]) -> None:
+        """Insert rows by the driver: SQLAlchemy takes longer to bind their values than SQLite to store them."""
+        if rows:
+            statement = insert(table).compile(self._connection, column_keys=list(rows[0]))
+            values = [[row[name] for name in statement.positiontup or ()] for row in rows]
+            self._connection.connection.cursor().executemany(str(statement), values)
+
     def _run(self, statement: Executable, rows: Sequence[Row]) -> None:
         """Run a statement once a row; not at all without rows, where SQLAlchemy would run it once."""
         if rows:
@@ -240,7 +259,16 @@ def _details(document: Document, source_file: int | None) -> Row:
 
 
 def _chunk_row(chunk_id: int, seq: int, span: Span) -> Row:
-    return {"id": chunk_id, "document": seq, **asdict(span)}
+    return {
+        "id": chunk_id,
+        "document": seq,
+        "start": span.start,
+        "end": span.end,
+        "heading": span.heading,
+        "page": span.page,
+        "tokens": span.tokens,
+        "text_hash": span.text_hash,
+    }
 
 
 def _index_rows(key: str, number: int, where: ColumnElement[bool]) -> Insert:

@@ -1,8 +1,9 @@
 """Dealing texts out in batches, with stand-ins for the model."""
 
+import contextlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -119,3 +120,23 @@ def test_copies_work_at_the_same_time_and_each_batch_goes_to_one_of_them() -> No
     np.testing.assert_array_equal(vectors[:, 0], range(8))
     assert all(seen)
     assert sorted(length for batches in seen for batch in batches for length in batch) == sorted(LENGTHS)
+
+
+def test_how_many_threads_compute_is_said_while_they_do_and_no_more_than_there_are_batches_for() -> None:
+    said: list[str] = []
+
+    @contextlib.contextmanager
+    def sharing(threads: int) -> Iterator[None]:
+        said.append(f"{threads} begin")
+        yield
+        said.append(f"{threads} end")
+
+    def embed(rows: Rows) -> Vectors:
+        said.append("batch")
+        return numbered(rows)
+
+    Batches(72, sharing).embed(LENGTHS, [embed] * 3, 2)
+    assert said == ["1 begin", "batch", "1 end"]
+    said.clear()
+    Batches(20, sharing).embed(LENGTHS, [embed] * 3, 2)
+    assert (said[0], said[-1]) == ("2 begin", "2 end")

@@ -58,3 +58,28 @@ def test_many_texts_go_through_the_tokenizer_in_parts(json: str, monkeypatch: py
     texts = ["word " * number for number in range(7)]
     assert TextTokens(json, SHAPE).count(texts) == [number + 2 for number in range(7)]
     assert [len(ids) for ids in TextTokens(json, SHAPE).read(texts)] == [2, 3, 4, 5, 6, 7, 8]
+
+
+def test_what_was_counted_is_read_without_the_tokenizer_and_gives_the_same(
+    json: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long, short = "The cat sat on the mat, " * 20, "a text of some length that is not cut at all"
+    texts = ["word", short, long, "another text of some length, which is not counted", short]
+    shape = replace(SHAPE, max_tokens=20)
+    expected = [row.tolist() for row in TextTokens(json, shape).read(texts)]
+    counted = TextTokens(json, shape)
+    counted.count(["word", short, long])
+    encoded: list[str] = []
+    plain = tokens._encoded
+    monkeypatch.setattr(tokens, "_encoded", lambda how, given: (encoded.extend(given), plain(how, given))[1])
+    assert [row.tolist() for row in counted.read(texts)] == expected
+    assert encoded == ["word", long, texts[3], short]  # what is remembered is given once, and never what is cut
+
+
+def test_of_what_was_counted_the_last_is_remembered(json: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "_REMEMBERED", 3)
+    counted = TextTokens(json, replace(SHAPE, max_tokens=64))
+    texts = [f"text number {number} of some length, and it does fit" for number in range(9)]
+    counted.count(texts[:5])
+    counted.count(texts[5:])
+    assert list(counted._counted) == texts[-3:]

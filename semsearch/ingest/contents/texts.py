@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from semsearch.ingest.chunking.chunker import Chunker
 
 BATCH_CHARACTERS = 200_000  # some 50,000 tokens
-_PIECE_CHARACTERS = 120_000  # between two of these an interruption is heeded: some three seconds on two cores
+_PIECE_CHARACTERS = 120_000  # about; between two of these an interruption is heeded: some three seconds on two cores
 
 
 class Texts:
@@ -76,13 +76,15 @@ def characters(document: Document) -> int:
 
 
 def _pieces(texts: Mapping[bytes, str]) -> Iterator[list[bytes]]:
-    """The keys of texts, the shortest first, for so many characters at a time."""
+    """The keys of texts, the shortest first, in pieces of as many characters each: at the end of one cores wait."""
+    total = sum(map(len, texts.values()))
+    most = total / max(1, round(total / _PIECE_CHARACTERS))
     piece: list[bytes] = []
     characters = 0
     for key in sorted(texts, key=lambda key: len(texts[key])):
         piece.append(key)
         characters += len(texts[key])
-        if characters >= _PIECE_CHARACTERS:
+        if characters >= most:
             yield piece
             piece, characters = [], 0
     if piece:
