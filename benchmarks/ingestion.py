@@ -3,7 +3,8 @@
 The floor is `SentenceTransformer.encode` with its defaults, which stores nothing. Everybody else takes the same texts
 with the same model, and is done when they are durable and can be found. All take their turn in every round, each in a
 process of its own, and what counts is the median of the ratios within a round. `forward` is the model's share of what
-semsearch takes: the same chunks, tokenised before, through the same model in the same batches.
+semsearch takes: the same chunks, tokenised before, through the same model in the same batches. How much longer adding
+takes than this is measured once more, the two in turn in one process: in seconds, and in seconds of processors.
 """
 
 import argparse
@@ -28,7 +29,7 @@ from semsearch.types import Document, Vectors
 
 COMMIT = 1_024  # texts
 TOKENS_A_BATCH = 2_048  # for each core
-FLOOR = "SentenceTransformer.encode"
+FLOOR, OVERHEAD = "SentenceTransformer.encode", "overhead"
 
 
 def main() -> None:
@@ -37,8 +38,11 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=3_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="+", choices=list(RUNS), default=list(RUNS))
-    parser.add_argument("--run", choices=list(RUNS), help="one of them, here; prints its seconds")
+    parser.add_argument("--run", choices=[*RUNS, OVERHEAD], help="one of them, here; prints its seconds")
     arguments = parser.parse_args()
+    if arguments.run == OVERHEAD:
+        print(json.dumps(overhead(texts(arguments.texts, arguments.documents), arguments.rounds)))
+        return
     if arguments.run:
         print(json.dumps(RUNS[arguments.run](texts(arguments.texts, arguments.documents))))
         return
@@ -46,8 +50,11 @@ def main() -> None:
     taken: dict[str, list[float]] = {name: [] for name in present}
     for _ in range(arguments.rounds):
         for name in present:
-            taken[name].append(seconds_of(name, arguments.texts, arguments.documents))
-    write(f"ingestion-{arguments.texts}", vars(arguments), {"documents a second": rows(taken, arguments.documents)})
+            taken[name].append(float(said_by(name, arguments)))
+    figures = {"documents a second": rows(taken, arguments.documents)}
+    if "semsearch" in present:
+        figures["overhead"] = json.loads(said_by(OVERHEAD, arguments))
+    write(f"ingestion-{arguments.texts}", vars(arguments), figures)
 
 
 def rows(taken: dict[str, list[float]], documents: int) -> list[dict[str, object]]:
@@ -62,10 +69,13 @@ def rows(taken: dict[str, list[float]], documents: int) -> list[dict[str, object
     return table
 
 
-def seconds_of(name: str, kind: str, documents: int) -> float:
-    options = ["--texts", kind, "--documents", str(documents), "--run", name]
-    done = subprocess.run([sys.executable, __file__, *options], check=True, capture_output=True, text=True)
-    return float(done.stdout.splitlines()[-1])
+def said_by(name: str, arguments: argparse.Namespace) -> str:
+    """The last line of a process that runs one of them."""
+    options = [f"--{each}={getattr(arguments, each)}" for each in ("texts", "documents", "rounds")]
+    done = subprocess.run(
+        [sys.executable, __file__, *options, "--run", name], check=True, capture_output=True, text=True
+    )
+    return done.stdout.splitlines()[-1]
 
 
 def texts(kind: str, count: int) -> list[str]:
@@ -95,7 +105,44 @@ def documents_of(texts: list[str]) -> list[Document]:
     return [Document(str(number), text) for number, text in enumerate(texts)]
 
 
+def overhead(texts: list[str], rounds: int) -> list[dict[str, object]]:
+    """What adding takes beside the model alone before and after it; a round before the first does not count."""
+    from semsearch import Collection
+
+    passes, documents = forward_passes(texts), documents_of(texts)
+    adding, alone = [], [clocked(passes)]
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(rounds + 1):
+            with Collection.create(Path(folder) / f"c{number}", device="cpu") as collection:
+                collection.add([Document("warm", "up")])
+                adding.append(clocked(partial(collection.add, documents)))
+            alone.append(clocked(passes))
+    both = [
+        [2 * own / (before + after) - 1 for own, before, after in zip(*clocks, strict=True)]
+        for clocks in zip(adding[1:], alone[1:-1], alone[2:], strict=True)
+    ]
+    return [
+        {
+            "of": of,
+            "share of the model's, median": round(statistics.median(some), 3),
+            "all": [round(x, 3) for x in some],
+        }
+        for of, some in zip(("seconds", "seconds of processors"), zip(*both, strict=True), strict=True)
+    ]
+
+
+def clocked(work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds, and seconds of processors."""
+    start = time.process_time()
+    seconds = timed(work)
+    return seconds, time.process_time() - start
+
+
 def forward(texts: list[str]) -> float:
+    return timed(forward_passes(texts))
+
+
+def forward_passes(texts: list[str]) -> Callable[[], None]:
     """Only the model, on what is tokenised already, a commit's texts at a time."""
     import torch
 
@@ -124,7 +171,7 @@ def forward(texts: list[str]) -> float:
             )
 
     embed(0, np.arange(1))
-    return timed(embed_all)
+    return embed_all
 
 
 def txtai(texts: list[str]) -> float:
