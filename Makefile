@@ -23,8 +23,8 @@ demo: install  ## index Python's own documentation, ask it three questions, and 
 	$(BIN)/semsearch search python-docs "measure how long a small piece of code takes" -k 3 --filter '{"kind": "module"}'
 	$(BIN)/python benchmarks/meaning.py
 
-test: install  ## the default suite
-	$(BIN)/pytest
+test: install  ## the default suite, a part on each core
+	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 test-slow: install  ## what proves the promises at length
 	$(BIN)/pytest -m slow
