@@ -14,19 +14,16 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
 from semsearch.config import DEFAULT_MODEL
-from semsearch.embedders.model_folder import find_model
 from semsearch.embedders.pinned import load_embedder
+from semsearch.embedders.protocol import Embedder
 from semsearch.types import Document, StoredVectors, Vectors
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "semsearch-benchmarks"
@@ -256,20 +253,12 @@ def _cached(path: Path, make: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any
 
 
 def _embedded(texts: Sequence[str]) -> StoredVectors:
-    vectors = _half_width_model().encode(
-        list(texts), batch_size=64, normalize_embeddings=True, show_progress_bar=False, convert_to_tensor=True
-    )
-    rows = vectors.float().numpy()
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows.astype(np.float16)
+    return _narrow_embedder().embed_documents(texts).astype(np.float16)
 
 
 @functools.cache
-def _half_width_model() -> "SentenceTransformer":
-    from sentence_transformers import SentenceTransformer
-
-    folder = str(find_model(DEFAULT_MODEL))
-    return SentenceTransformer(folder, device="cpu", model_kwargs={"dtype": "bfloat16"}, local_files_only=True)
+def _narrow_embedder() -> Embedder:
+    return load_embedder(DEFAULT_MODEL, "cpu", "bfloat16")
 
 
 @functools.cache
