@@ -28,8 +28,9 @@ from semsearch.types import Ids, Scores, Vectors
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 Mask = npt.NDArray[np.bool_]  # (n,), True: may be found
 LEAST_HITS = 10  # for fewer hits as many candidates are taken as for these
-_BLOCK = 32  # queries that one core searches together: what they compare with stays in its cache
-_SPARE = 8  # candidates beyond k that are scored in float64, among which near ties at the end are seen
+_TOGETHER = 1_024  # queries, at most, that one core takes through the lists: what they visit is read once for many
+_BLOCK = 32  # of these, those whose candidates are scored together, in the core's cache
+_SPARE = 4  # candidates beyond k that are scored in float64, among which near ties at the end are seen
 
 
 class DamagedIndexError(RuntimeError):
@@ -110,9 +111,11 @@ class Payload:
         """
         if len(queries) <= _BLOCK:
             return self._search(queries, k, nprobe, candidates, allowed)
-        blocks = [queries[start : start + _BLOCK] for start in range(0, len(queries), _BLOCK)]
+        share = max(_BLOCK, min(_TOGETHER, -(-len(queries) // cores())))
         with ThreadPoolExecutor(cores()) as threads:
-            found = list(threads.map(lambda block: self._search(block, k, nprobe, candidates, allowed), blocks))
+            found = list(
+                threads.map(lambda some: self._search(some, k, nprobe, candidates, allowed), _blocks(queries, share))
+            )
         scores, ids = (
             np.concatenate(parts) for parts in zip(*((each.scores, each.ids) for each in found), strict=True)
         )
@@ -122,7 +125,13 @@ class Payload:
         """On one core: a query alone is too small to share, and a batch keeps all cores busy by its blocks."""
         use_threads(1)
         ordinals, visited = self.propose(queries, candidates * max(k, LEAST_HITS), nprobe, allowed)
-        scores, ids = self._scored(queries, self.numbers_of(ordinals), k)
+        numbers = self.numbers_of(ordinals)
+        if len(queries) <= _BLOCK:
+            scores, ids = self._scored(queries, numbers, k)
+        else:
+            parts = zip(_blocks(queries, _BLOCK), _blocks(numbers, _BLOCK), strict=True)
+            found = [self._scored(some, candidates_of, k) for some, candidates_of in parts]
+            scores, ids = (np.concatenate(each) for each in zip(*found, strict=True))
         return Proposed(scores, ids, self.rows_in(visited), self._density(visited, allowed))
 
     def propose(self, queries: Vectors, depth: int, nprobe: int, allowed: IdSet | None) -> tuple[list[Ids], Ids]:
@@ -222,6 +231,10 @@ class Payload:
     def _number_of(self) -> Ids:
         """Numbers of the stored rows by ordinal."""
         return self.rows.numbers_of(self.ids)
+
+
+def _blocks(rows: npt.NDArray[_Scalar], size: int) -> list[npt.NDArray[_Scalar]]:
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def _wide(values: npt.NDArray[_Scalar], k: int, fill: float) -> npt.NDArray[_Scalar]:

@@ -186,7 +186,12 @@ def test_rows_scanned_are_those_of_the_visited_lists(payload: Payload, queries: 
     assert everything == len(queries) * ROWS * payload.codec.copies
 
 
-def test_a_batch_gives_each_query_what_it_gets_alone(payload: Payload, queries: Vectors) -> None:
+@pytest.mark.parametrize(("most", "block"), [(1_024, 32), (5, 2), (12, 5)])
+def test_a_batch_gives_each_query_what_it_gets_alone(
+    payload: Payload, queries: Vectors, monkeypatch: pytest.MonkeyPatch, most: int, block: int
+) -> None:
+    monkeypatch.setattr("semsearch.index.payload._TOGETHER", most)
+    monkeypatch.setattr("semsearch.index.payload._BLOCK", block)
     together = payload.search(queries, 10, nprobe=3, candidates=2)
     for at in range(len(queries)):
         alone = payload.search(queries[at : at + 1], 10, nprobe=3, candidates=2)
