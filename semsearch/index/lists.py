@@ -73,6 +73,8 @@ def emptied(codec: Codec, lists: Lists) -> Lists:
 
 def join(lists: Lists, others: Lists) -> None:
     """Move the rows of other packed lists, of the same training, into these."""
+    if isinstance(lists, load_faiss().IndexIVFPQFastScan):
+        _append_to_full_lists(lists.invlists, others.invlists)
     lists.merge_from(others, 0)
 
 
@@ -117,6 +119,27 @@ def centroids_of(lists: Lists) -> Vectors:
     faiss = load_faiss()
     flat: Vectors = faiss.rev_swig_ptr(flat_of(lists.quantizer).get_xb(), lists.nlist * lists.d)
     return flat.reshape(lists.nlist, lists.d).copy()
+
+
+def _append_to_full_lists(into: Lists, more: Lists) -> None:
+    """Move what goes into lists where FAISS would corrupt memory, those of a multiple of `block_size` rows.
+
+    FAISS 1.15.1 takes the bytes of a block for rows there (BlockInvertedLists::add_entries), and copies as many blocks
+    as the list has afterwards, beyond both ends. Such a list ends with a whole block, so that the new ones follow it.
+    """
+    faiss = load_faiss()
+    into, more = faiss.downcast_InvertedLists(into), faiss.downcast_InvertedLists(more)
+    size, rows = into.block_size, into.n_per_block
+    for number in range(into.nlist):
+        before, added = into.list_size(number), more.list_size(number)
+        if not added or not before or before % size:
+            continue
+        into.resize(number, before + added)
+        old, new = before // rows * size, -(-added // rows) * size  # bytes
+        faiss.rev_swig_ptr(into.get_codes(number), old + new)[old:] = faiss.rev_swig_ptr(more.get_codes(number), new)
+        ids = faiss.rev_swig_ptr(into.get_ids(number), before + added)
+        ids[before:] = faiss.rev_swig_ptr(more.get_ids(number), added)
+        more.resize(number, 0)
 
 
 def _with_quantizer(codec: Codec, quantizer: Quantizer) -> Lists:
