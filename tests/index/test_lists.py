@@ -184,3 +184,29 @@ def test_rows_by_list_are_those_of_faiss() -> None:
     lists.make_direct_map()
     for at in range(0, ROWS, 97):
         assert lists.direct_map.get(int(ordinals[at])) >> 32 == numbers[at]
+
+
+@pytest.mark.parametrize(("dim", "before"), [(16, 128), (16, 256), (7, 64), (16, 127), (16, 160), (16, 0)])
+def test_rows_follow_a_list_of_any_size_and_none_where_faiss_would_write_beyond_its_end(
+    monkeypatch: pytest.MonkeyPatch, dim: int, before: int
+) -> None:
+    vectors = clustered(before + 40, dim)
+    whole = filled(Codec.COMPACT, vectors, nlist=1)
+    lists = filled(Codec.COMPACT, vectors, nlist=1, count=before)
+    more = inverted.emptied(Codec.COMPACT, lists)
+    inverted.fill(Codec.COMPACT, more, np.arange(before, len(vectors)), vectors[before:].astype(np.float16))
+    merge, left = type(lists).merge_from, []
+
+    def spied(own: Lists, others: Lists, offset: int) -> None:
+        left.append((own.invlists.list_size(0), others.invlists.list_size(0)))
+        merge(own, others, offset)
+
+    monkeypatch.setattr(type(lists), "merge_from", spied)
+    inverted.join(lists, inverted.packed(Codec.COMPACT, more))
+    is_full = before in (128, 256) or (dim, before) == (7, 64)
+    assert left == [(before + 40, 0) if is_full else (before, 40)]
+    assert lists.ntotal == whole.ntotal == len(vectors)
+    assert sorted(lists_of(lists)) == list(range(len(vectors)))
+    assert answers(Codec.COMPACT, lists, vectors[:20], nprobe=1) == answers(
+        Codec.COMPACT, whole, vectors[:20], nprobe=1
+    )
