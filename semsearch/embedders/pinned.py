@@ -81,9 +81,9 @@ class PinnedEmbedder:
     def export(self) -> None:
         """Have queries on the CPU need no torch from now on, if documents were embedded; what prevents it is logged."""
         embedder = self._embedder
-        if not isinstance(embedder, SentenceTransformerEmbedder) or self._exported or not self._answers_on_cpu():
+        if self._is_kept or self._exported or not isinstance(embedder, SentenceTransformerEmbedder):
             return
-        if self._is_kept:
+        if not self._answers_on_cpu():
             return
         from semsearch.embedders.export import export_for_queries
 

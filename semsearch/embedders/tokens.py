@@ -1,6 +1,7 @@
 """Texts as the numbers that a model reads: counted, cut, and padded to arrays; no model is loaded here."""
 
 import itertools
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +18,7 @@ Arrays: TypeAlias = dict[str, npt.NDArray[np.int64]]  # (texts, tokens) each
 
 NAMES = ("input_ids", "attention_mask", "token_type_ids")  # of the arrays that can be made here
 _AT_ONCE = 1_024  # texts that the tokenizer has in memory, at a hundred times the size of their ids
-_REMEMBERED = 4_096  # texts that were counted last, with their ids
+_REMEMBERED = 2**20  # tokens, at most, of the texts that were counted last
 _WORDS = 40  # characters up to which a text is more likely a word that is counted to see where a long text is cut
 
 
@@ -50,24 +51,29 @@ class TextTokens:
     def __init__(self, tokenizer: str, shape: Shape) -> None:
         self.json, self.shape = tokenizer, shape
         self._counted: dict[str, TokenIds] = {}
+        self._remembering = threading.Lock()
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, uncut, special ones included.
 
         What is not to be cut is remembered for a while: a text is counted to be embedded.
         """
-        counts = []
+        counts, uncut = [], {}
         for text, encoding in zip(texts, _encoded(self._uncut, texts), strict=True):
             counts.append(len(encoding))
             if len(text) > _WORDS and len(encoding) <= self.shape.max_tokens:
-                self._counted[text] = _ids(encoding)
-        for oldest in list(itertools.islice(self._counted, max(0, len(self._counted) - _REMEMBERED))):
-            self._counted.pop(oldest, None)
+                uncut[text] = _ids(encoding)
+        with self._remembering:
+            self._counted.update(uncut)
+            surplus = max(0, len(self._counted) - _REMEMBERED // self.shape.max_tokens)
+            for oldest in list(itertools.islice(self._counted, surplus)):
+                del self._counted[oldest]
         return counts
 
     def read(self, texts: Sequence[str]) -> list[TokenIds]:
         """The ids of each text, cut."""
-        known = [self._counted.pop(text, None) for text in texts]
+        with self._remembering:
+            known = [self._counted.pop(text, None) for text in texts]
         others = _encoded(self._cut, [text for text, ids in zip(texts, known, strict=True) if ids is None])
         return [_ids(next(others)) if ids is None else ids for ids in known]
 

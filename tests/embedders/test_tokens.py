@@ -77,7 +77,7 @@ def test_what_was_counted_is_read_without_the_tokenizer_and_gives_the_same(
 
 
 def test_of_what_was_counted_the_last_is_remembered(json: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "_REMEMBERED", 3)
+    monkeypatch.setattr(tokens, "_REMEMBERED", 3 * 64)
     counted = TextTokens(json, replace(SHAPE, max_tokens=64))
     texts = [f"text number {number} of some length, and it does fit" for number in range(9)]
     counted.count(texts[:5])
