@@ -10,15 +10,14 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from data import corpus, queries
+from forward import forward_passes
 from report import write
 
 from semsearch.config import DEFAULT_MODEL
-from semsearch.embedders.batching import Batches, Rows
 from semsearch.embedders.devices import FLOATS
 from semsearch.embedders.export import export_for_queries
 from semsearch.embedders.library_model import load_model
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 ENCODE = "encode of the library, its defaults"
-TOKENS_A_BATCH = 4_096  # of the forward passes alone
 
 
 def main() -> None:
@@ -50,7 +48,9 @@ def main() -> None:
     library = load_model(arguments.model, reference.folder, arguments.device, dtype="float32")
     embedders = {each: load_embedder(arguments.model, arguments.device, each) for each in arguments.precisions}
     engines = {f"semsearch, {name}": embedder.embed_documents for name, embedder in embedders.items()}
-    engines |= forward_passes(texts, reference, arguments)
+    for precision in [each for each in arguments.precisions if each in FLOATS]:
+        run = forward_passes(reference, texts, precision, len(texts))
+        engines[f"forward passes alone, {precision}"] = lambda _, run=run: run()
     tokens = sum(min(count, reference.max_tokens) for count in reference.count_tokens(texts))
     figures = {
         "documents": document_rows(texts, tokens, {ENCODE: encode(library, "document"), **engines}, arguments.rounds),
@@ -62,32 +62,6 @@ def main() -> None:
 def encode(library: "SentenceTransformer", role: str) -> Callable[[Sequence[str]], Vectors]:
     function = library.encode_document if role == "document" else library.encode_query
     return lambda texts: np.asarray(function(list(texts), normalize_embeddings=True, show_progress_bar=False))
-
-
-def forward_passes(
-    texts: Sequence[str], reference: SentenceTransformerEmbedder, arguments: argparse.Namespace
-) -> dict[str, Callable[[Sequence[str]], Vectors]]:
-    """The model on tokens that are there already, in each precision that torch computes in."""
-    import torch
-
-    ids = reference.tokens.read(texts)
-    lengths, batches = list(map(len, ids)), Batches(TOKENS_A_BATCH)
-
-    def forward(model: "SentenceTransformer", rows: Rows) -> Vectors:
-        arrays = reference.tokens.padded([ids[row] for row in rows])
-        with torch.inference_mode():
-            features = {name: torch.from_numpy(array).to(model.device) for name, array in arrays.items()}
-            vectors = model(features)["sentence_embedding"].float()
-            return torch.nn.functional.normalize(vectors, dim=1).cpu().numpy()
-
-    engines = {}
-    for precision in [each for each in arguments.precisions if each in FLOATS]:
-        model = load_model(arguments.model, reference.folder, arguments.device, dtype=precision)
-        copies = [partial(forward, model)]
-        engines[f"forward passes alone, {precision}"] = lambda _, copies=copies: batches.embed(
-            lengths, copies, reference.dim
-        )
-    return engines
 
 
 def document_rows(

@@ -19,7 +19,6 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 from data import corpus, passages
 from report import write
 
@@ -28,7 +27,6 @@ from semsearch.embedders.model_folder import find_model
 from semsearch.types import Document, Vectors
 
 COMMIT = 1_024  # texts
-TOKENS_A_BATCH = 2_048  # for each core
 FLOOR, OVERHEAD = "SentenceTransformer.encode", "overhead"
 
 
@@ -109,7 +107,7 @@ def overhead(texts: list[str], rounds: int) -> list[dict[str, object]]:
     """What adding takes beside the model alone before and after it; a round before the first does not count."""
     from semsearch import Collection
 
-    passes, documents = forward_passes(texts), documents_of(texts)
+    passes, documents = passes_over(texts), documents_of(texts)
     adding, alone = [], [clocked(passes)]
     with tempfile.TemporaryDirectory() as folder:
         for number in range(rounds + 1):
@@ -139,39 +137,20 @@ def clocked(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def forward(texts: list[str]) -> float:
-    return timed(forward_passes(texts))
+    return timed(passes_over(texts))
 
 
-def forward_passes(texts: list[str]) -> Callable[[], None]:
-    """Only the model, on what is tokenised already, a commit's texts at a time."""
-    import torch
+def passes_over(texts: list[str]) -> Callable[[], Vectors]:
+    """Only the model, on the chunks of these texts, as many at a time as a commit has."""
+    from forward import forward_passes
 
-    from semsearch.embedders.batching import Batches, Rows
-    from semsearch.embedders.library_model import load_model
     from semsearch.embedders.sentence_transformer import SentenceTransformerEmbedder
     from semsearch.ingest.chunking.chunker import Chunker
-    from semsearch.machine import torch_shared, torch_threads
 
     embedder = SentenceTransformerEmbedder(DEFAULT_MODEL, device="cpu")
-    model = load_model(DEFAULT_MODEL, embedder.folder, "cpu", dtype=embedder.precision)
     chunker = Chunker(embedder.count_tokens, embedder.max_tokens)
-    ids = embedder.tokens.read([text for chunks in chunker.prepare(documents_of(texts)) for _, text in chunks])
-
-    def embed(first: int, rows: Rows) -> Vectors:
-        arrays = embedder.tokens.padded([ids[first + row] for row in rows])
-        with torch.inference_mode():
-            vectors = model({name: torch.from_numpy(array) for name, array in arrays.items()})["sentence_embedding"]
-            return torch.nn.functional.normalize(vectors.float(), dim=1).numpy()
-
-    def embed_all() -> None:
-        for first in range(0, len(ids), COMMIT):
-            lengths = list(map(len, ids[first : first + COMMIT]))
-            Batches(TOKENS_A_BATCH, torch_shared).embed(
-                lengths, [partial(embed, first)] * torch_threads(), embedder.dim
-            )
-
-    embed(0, np.arange(1))
-    return embed_all
+    embedded = [text for chunks in chunker.prepare(documents_of(texts)) for _, text in chunks]
+    return forward_passes(embedder, embedded, embedder.precision, COMMIT)
 
 
 def txtai(texts: list[str]) -> float:

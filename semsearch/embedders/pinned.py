@@ -45,7 +45,7 @@ class PinnedEmbedder:
         self._embedder = None if at_hand is None else self._checked(at_hand)
         self._exported: OnnxEmbedder | None = None
         self._sought = False  # the export; a damaged one takes as long to refuse as a good one to open
-        self._is_kept = False  # the export; to see that it is whole takes a fifth of a second
+        self._is_kept = False  # the export, when last seen; looking takes a fifth of a second
 
     @property
     def device(self) -> str | None:
@@ -109,6 +109,7 @@ class PinnedEmbedder:
     def _export_found(self) -> OnnxEmbedder | None:
         if not self._sought:
             self._exported, self._sought = open_export(str(self._fingerprint)), True
+            self._is_kept = self._exported is not None
         return self._exported
 
     def _answers_on_cpu(self) -> bool:
