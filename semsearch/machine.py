@@ -16,6 +16,10 @@ _turns = threading.Lock()
 _in_a_hurry: list[float] = []  # what was the interval before, a block
 _CPU_INFO = Path("/proc/cpuinfo")
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # the last one is ARM's
+_OPENBLAS_KERNELS = {
+    "SkylakeX": {"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd", "avx2", "fma"},
+    "Haswell": {"avx2", "fma"},
+}  # the best first
 _CPUS = Path("/sys/devices/system/cpu")
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
@@ -123,9 +127,19 @@ def computes_bfloat16() -> bool:
 
 def has_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 natively; on Linux alone, since torch uses it nowhere else."""
+    return not _BFLOAT16_FLAGS.isdisjoint(_processor_flags())
+
+
+def openblas_kernels() -> str | None:
+    """What OpenBLAS calls its fastest kernels that this processor has, of x86-64 on Linux; `None` for any other."""
+    flags = _processor_flags()
+    return next((name for name, needed in _OPENBLAS_KERNELS.items() if needed <= flags), None)
+
+
+def _processor_flags() -> set[str]:
+    """What the processor can do, as Linux calls it; none elsewhere."""
     try:
         lines = _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return False
-    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    return not _BFLOAT16_FLAGS.isdisjoint(flags.split())
+        return set()
+    return set(next((line for line in lines if line.startswith(("flags", "Features"))), "").split())

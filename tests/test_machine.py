@@ -14,6 +14,7 @@ from semsearch.machine import (
     cores,
     give_memory_back,
     has_bfloat16,
+    openblas_kernels,
     quick_turns,
     torch_shared,
     torch_threads,
@@ -173,3 +174,27 @@ def test_torch_computes_on_no_more_than_the_cores_there_are(monkeypatch: pytest.
     assert torch_threads.__wrapped__() == 3
     monkeypatch.setattr("torch.get_num_threads", lambda: 2)
     assert torch_threads.__wrapped__() == 2
+
+
+AVX2 = "fma avx2"
+AVX512 = f"{AVX2} avx512f avx512dq avx512bw avx512vl avx512cd"
+
+
+@pytest.mark.parametrize(
+    ("text", "kernels"),
+    [
+        (f"processor : 0\nflags\t\t: fpu {AVX512} amx_tile\n", "SkylakeX"),
+        (f"flags : {AVX2} avx512f\n", "Haswell"),
+        ("flags : sse4_2 avx2\n", None),
+        ("Features : fp asimd bf16\n", None),
+        ("", None),
+    ],
+)
+def test_openblas_is_told_of_the_fastest_kernels_that_the_processor_has(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, kernels: str | None
+) -> None:
+    (tmp_path / "cpuinfo").write_text(text)
+    monkeypatch.setattr(machine, "_CPU_INFO", tmp_path / "cpuinfo")
+    assert openblas_kernels() == kernels
+    monkeypatch.setattr(machine, "_CPU_INFO", tmp_path / "nothing")
+    assert openblas_kernels() is None

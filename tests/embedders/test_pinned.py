@@ -232,3 +232,18 @@ def test_hits_of_the_export_are_those_of_torch_and_scores_to_six_digits(
         hits = again.search("a kitten on a rug").hits
     assert [hit.document_id for hit in hits] == [hit.document_id for hit in expected]
     np.testing.assert_allclose([hit.score for hit in hits], [hit.score for hit in expected], atol=2e-6)
+
+
+def test_an_export_is_seen_to_once_and_again_when_it_was_found_to_be_gone(
+    embedder: SentenceTransformerEmbedder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen_to: list[object] = []
+    monkeypatch.setattr("semsearch.embedders.export.export_for_queries", seen_to.append)
+    monkeypatch.setattr("semsearch.embedders.pinned.open_export", lambda _: None)
+    pinned = PinnedEmbedder(tmp_path, embedder.fingerprint, "all-MiniLM-L6-v2", "cpu", loaded=embedder)
+    pinned.export()
+    pinned.export()
+    assert seen_to == [embedder]
+    assert pinned.for_queries() is embedder
+    pinned.export()
+    assert seen_to == [embedder, embedder]
